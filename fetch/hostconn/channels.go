@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"rtmtgrab/fetch/hostconn/garbage"
 )
 
 const (
@@ -43,7 +45,7 @@ func (s *Session) useChannels() <-chan *channel {
 	}
 	set.idle.Stop()
 	if set.users++; set.users == 1 {
-		relaxGC(1)
+		garbage.Relax(1)
 	}
 	for set.open < set.most && !set.closed {
 		set.open++
@@ -59,7 +61,7 @@ func (s *Session) leaveChannels() {
 	if set.users--; set.users > 0 {
 		return
 	}
-	relaxGC(-1)
+	garbage.Relax(-1)
 	if !set.closed {
 		set.idle.Reset(channelIdle)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"rtmtgrab/fetch/hostconn/flight"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
@@ -126,7 +127,7 @@ func (s *Session) newClient(r *budgetReader) (*sftp.Client, error) {
 	if r.r, err = c.StdoutPipe(); err != nil {
 		return nil, err
 	}
-	return sftp.NewClientPipe(r, newFlight(w, s.calls.Go), sftp.MaxPacket(packet), sftp.UseConcurrentReads(false))
+	return sftp.NewClientPipe(r, flight.New(w, s.calls.Go), sftp.MaxPacket(packet), sftp.UseConcurrentReads(false))
 }
 
 // ErrNoSFTP says that a host let us in and offers no SFTP.

@@ -24,7 +24,7 @@ func (j *Journal) Decide(now time.Time) ([]incident.Incident, error) {
 	if !j.due.some {
 		return nil, nil
 	}
-	changed, errs := j.decideSites(now)
+	changed, errs := decideSites(j, now)
 	j.due.some, j.due.failed = len(errs) > 0, len(errs) > 0
 	slices.SortFunc(changed, incident.NewestFirst)
 	j.table.Wake()

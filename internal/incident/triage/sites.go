@@ -28,10 +28,10 @@ type sitePlan struct {
 
 // decideSites judges the alerts of all sites, and writes down of each first the incidents, then what
 // became of the alerts, and last what is no incident any more.
-func (j *Journal) decideSites(now time.Time) (changed []incident.Incident, errs []error) {
-	plans := j.planSites(now)
-	j.saveIncidents(plans)
-	j.saveDecisions(plans)
+func decideSites(j *Journal, now time.Time) (changed []incident.Incident, errs []error) {
+	plans := planSites(j, now)
+	saveIncidents(j, plans)
+	saveDecisions(j, plans)
 	for _, p := range plans {
 		if p.err == nil && p.whole {
 			p.err = j.dissolve(p.incidents, p.groups)
@@ -45,7 +45,7 @@ func (j *Journal) decideSites(now time.Time) (changed []incident.Incident, errs 
 }
 
 // planSites judges; nothing is written.
-func (j *Journal) planSites(now time.Time) (plans []*sitePlan) {
+func planSites(j *Journal, now time.Time) (plans []*sitePlan) {
 	for site, s := range j.index.sites {
 		p := &sitePlan{site: site, s: s, incidents: j.table.OfSiteLocked(site)}
 		var all []verdict
@@ -58,7 +58,7 @@ func (j *Journal) planSites(now time.Time) (plans []*sitePlan) {
 }
 
 // saveIncidents brings the sites' incidents into line with their groups, several sites at a time.
-func (j *Journal) saveIncidents(plans []*sitePlan) {
+func saveIncidents(j *Journal, plans []*sitePlan) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, savedAtOnce)
 	for _, p := range plans {
@@ -68,13 +68,13 @@ func (j *Journal) saveIncidents(plans []*sitePlan) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			j.saveGroups(p)
+			saveGroups(j, p)
 		})
 	}
 	wg.Wait()
 }
 
-func (j *Journal) saveGroups(p *sitePlan) {
+func saveGroups(j *Journal, p *sitePlan) {
 	for _, g := range p.groups {
 		in, fresh, err := j.saveGroup(p.site, g)
 		if err != nil {
@@ -89,18 +89,18 @@ func (j *Journal) saveGroups(p *sitePlan) {
 
 // saveDecisions writes what was decided into the alerts' records: of all sites together, and if that
 // fails of each by itself, so that one keeps no other.
-func (j *Journal) saveDecisions(plans []*sitePlan) {
+func saveDecisions(j *Journal, plans []*sitePlan) {
 	plans = slices.DeleteFunc(slices.Clone(plans), func(p *sitePlan) bool { return p.err != nil || len(p.verdicts) == 0 })
-	if len(plans) > 1 && j.saveVerdicts(plans) == nil {
+	if len(plans) > 1 && saveVerdicts(j, plans) == nil {
 		return
 	}
 	for _, p := range plans {
-		p.err = j.saveVerdicts([]*sitePlan{p})
+		p.err = saveVerdicts(j, []*sitePlan{p})
 	}
 }
 
 // saveVerdicts writes the decisions of some sites, so many at a time.
-func (j *Journal) saveVerdicts(plans []*sitePlan) error {
+func saveVerdicts(j *Journal, plans []*sitePlan) error {
 	d := decisions{j: j, files: incident.Batch{St: j.st}}
 	defer d.files.Drop()
 	for _, p := range plans {

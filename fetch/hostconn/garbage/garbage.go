@@ -1,4 +1,7 @@
-package hostconn
+// Package garbage says how often garbage is collected while hosts are copied from.
+//
+// It guarantees that all is as before when the last of them is done. It does not know what is copied.
+package garbage
 
 import (
 	"os"
@@ -26,11 +29,11 @@ var gcState struct {
 	garbage int // percent that are gcGarbage bytes
 }
 
-// relaxGC lets the garbage collector run less while one host is copied from, and more than
+// Relax lets the garbage collector run less while one host is copied from, and more than
 // usual while more than two are, until the last of them is done. Every call with 1 is
 // followed by one with -1.
 // Who sets GOGC has the last word.
-func relaxGC(hosts int) {
+func Relax(hosts int) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}

@@ -1,4 +1,11 @@
-package hostconn
+// Package flight sends together what several goroutines write at about the same time: the requests of
+// one flight in one packet, where each would have been one of its own, with a system call here and
+// there. Nothing waits for more to come: who writes first has it sent as soon as those that are
+// about to run have run.
+//
+// It guarantees that bytes go out in the order in which they were written, each write in one piece. It
+// does not know what they mean.
+package flight
 
 import (
 	"io"
@@ -9,14 +16,11 @@ import (
 // keepUnsent is how many bytes of memory for requests are kept while there are none.
 const keepUnsent = 256
 
-// A flight sends together what several goroutines write at about the same time: the requests of
-// one flight in one packet, where each would have been one of its own, with a system call here and
-// there. Nothing waits for more to come: who writes first has it sent as soon as those that are
-// about to run have run. It is safe for concurrent use.
+// A Writer sends what is written to it a moment later. It is safe for concurrent use.
 //
 // A write returns before it is sent, and an error is that of a write before. What is not sent yet
 // is bounded by who writes: each waits for an answer.
-type flight struct {
+type Writer struct {
 	io.Closer
 	w     io.Writer
 	start func(func()) // starts a goroutine that somebody waits for
@@ -28,11 +32,12 @@ type flight struct {
 	err     error
 }
 
-func newFlight(w io.WriteCloser, start func(func())) *flight {
-	return &flight{Closer: w, w: w, start: start}
+// New is a Writer to w, which start starts a goroutine for.
+func New(w io.WriteCloser, start func(func())) *Writer {
+	return &Writer{Closer: w, w: w, start: start}
 }
 
-func (f *flight) Write(b []byte) (int, error) {
+func (f *Writer) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {
@@ -47,7 +52,7 @@ func (f *flight) Write(b []byte) (int, error) {
 }
 
 // send sends until nothing is pending.
-func (f *flight) send() {
+func (f *Writer) send() {
 	runtime.Gosched()
 	for b := f.next(nil, nil); b != nil; {
 		_, err := f.w.Write(b)
@@ -57,7 +62,7 @@ func (f *flight) send() {
 
 // next is what is to be sent now, nil if nothing is; sent is what was sent before, with which
 // outcome.
-func (f *flight) next(sent []byte, err error) []byte {
+func (f *Writer) next(sent []byte, err error) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {

@@ -1,4 +1,4 @@
-package hostconn
+package garbage
 
 import (
 	"runtime"
@@ -17,28 +17,28 @@ func TestRelaxGC(t *testing.T) {
 	}
 	before := now()
 	for i, want := range []uint64{400, 100, 60, 60, 60} {
-		relaxGC(1)
+		Relax(1)
 		if got := now(); got != [2]uint64{want, gcMemoryLimit} {
 			t.Errorf("%d hosts: %d", i+1, got)
 		}
 	}
 	for range 4 {
-		relaxGC(-1)
+		Relax(-1)
 	}
 	if got := now(); got[0] != 60 {
 		t.Errorf("one host is left: %d", got)
 	}
-	relaxGC(-1)
+	Relax(-1)
 	if got := now(); got != before {
 		t.Errorf("afterwards %d, before %d", got, before)
 	}
-	relaxGC(1)
+	Relax(1)
 	if got := now(); got[0] != 400 {
 		t.Errorf("one host, later: %d", got)
 	}
-	relaxGC(-1)
+	Relax(-1)
 	t.Setenv("GOGC", "70")
-	relaxGC(1)
+	Relax(1)
 	if got := now(); got != before {
 		t.Errorf("with $GOGC %d", got)
 	}
@@ -50,8 +50,8 @@ func TestRelaxGCAmongMany(t *testing.T) {
 	t.Setenv("GOGC", "")
 	much := make([]byte, 320<<20)
 	runtime.GC()
-	relaxGC(1)
-	defer relaxGC(-1)
+	Relax(1)
+	defer Relax(-1)
 	s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
 	metrics.Read(s)
 	if percent, limit := s[0].Value.Uint64(), s[1].Value.Uint64(); percent > gcPercentMin || limit < uint64(len(much))+gcGarbage {
