@@ -238,7 +238,7 @@ func opensMasked(t *testing.T, c *labConfig, s *sinks, done map[string]handover.
 	if err := os.WriteFile(id, []byte(s.key.String()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := envelope.ReadKeys(id)
+	keys, err := envelope.UnlockKeys(nil, id)
 	if err != nil {
 		t.Fatal(err)
 	}
