@@ -32,7 +32,7 @@ const (
 // GRAB_BENCH_SITES, GRAB_BENCH_COLLECTORS, GRAB_BENCH_ALERTS, GRAB_BENCH_SERVERS, say 1,3, and GRAB_BENCH_IDLE are other sizes.
 func BenchmarkFleet(b *testing.B) {
 	sites, collectors := int(bytesOf("GRAB_BENCH_SITES", 1000)), int(bytesOf("GRAB_BENCH_COLLECTORS", 50))
-	for _, servers := range hostsOf("GRAB_BENCH_SERVERS", 1, 3) {
+	for _, servers := range numbersOf("GRAB_BENCH_SERVERS", 1, 3) {
 		b.Run(fmt.Sprint(servers), func(b *testing.B) { newFleetBench(b, sites, collectors, servers).run() })
 	}
 }
