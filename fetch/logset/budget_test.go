@@ -82,9 +82,11 @@ func TestBudgetSilentHosts(t *testing.T) {
 		moves.giveBack()
 		time.Sleep(5 * time.Second)
 		var out int64
+		b.mu.Lock()
 		for _, s := range b.shares {
 			out += s.bytes
 		}
+		b.mu.Unlock()
 		if out != 300 {
 			t.Errorf("silent hosts have %d shares", out)
 		}
