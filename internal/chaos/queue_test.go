@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,8 +65,11 @@ func TestQueueSeen(t *testing.T) {
 			}
 		}
 		waiting := slices.DeleteFunc(slices.Clone(full.Copies), func(one status.Copy) bool { return one.Copies })
-		if copyOf(full, last).Copies || !slices.IsSortedFunc(waiting, func(a, b status.Copy) int { return a.Since.Compare(b.Since) }) {
-			t.Errorf("who waits is not told in the order in which they came: %+v", full.Copies)
+		second := len("20000101T000130Z") // of the alert, as the incident's name has it
+		if copyOf(full, last).Copies || !slices.IsSortedFunc(waiting, func(a, b status.Copy) int {
+			return cmp.Or(strings.Compare(a.Incident[:second], b.Incident[:second]), a.Since.Compare(b.Since))
+		}) {
+			t.Errorf("who waits is not told in the order of alerts and of coming: %+v", full.Copies)
 		}
 
 		p := c.peers[fmt.Sprintf("h%d", sites-1)]

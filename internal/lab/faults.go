@@ -1,10 +1,12 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -82,6 +84,10 @@ func (s *server) SetDown(down bool) error {
 // listen begins; mu is held.
 func (s *server) listen() error {
 	ln, err := net.Listen("tcp", s.addr)
+	for tries := 0; err != nil && errors.Is(err, syscall.EADDRINUSE) && s.ctx.Err() == nil && tries < 600; tries++ {
+		time.Sleep(100 * time.Millisecond) // somebody was given the port while this host was down
+		ln, err = net.Listen("tcp", s.addr)
+	}
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

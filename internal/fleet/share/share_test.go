@@ -310,6 +310,7 @@ func TestSlow(t *testing.T) {
 	b := w.rig("dmz-b", true)
 	b.begin()
 	until(t, "it stands by", b.stands)
+	until(t, "it is connected", func() bool { return b.hub.Load().Down() == nil })
 	row, asked := b.row("expe01")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
