@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,9 +133,12 @@ func TestProver(t *testing.T) {
 	w.Put("network_log.2", w.Text(30*time.Minute, 20*time.Minute), 20*time.Minute)
 	w.Put("network_log.1", w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
 	w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+	var mu sync.Mutex
 	var opened []string
 	broken := false
 	c := &conntest.Hook{OnOpen: func(name string) error {
+		mu.Lock() // files are opened side by side
+		defer mu.Unlock()
 		if opened = append(opened, name); broken {
 			return errors.New("cut")
 		}

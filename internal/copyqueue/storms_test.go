@@ -3,6 +3,7 @@ package copyqueue
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,15 +39,16 @@ func (y *tally) String() string {
 // TestStorms: next to nothing is lost where the offline schedule loses nothing with a
 // seventh of the line and a few reads to spare: the queue does not know what the line carries nor what is to come.
 // What is lost in overload is told, and is less than if who came first were first. All 1,000 storms with
-// GRAB_LONG=1.
+// GRAB_LONG=1, others than the usual ones from GRAB_STORMS_FROM on.
 func TestStorms(t *testing.T) {
 	storms := 30
 	if os.Getenv("GRAB_LONG") != "" {
 		storms = 1000
 	}
+	from, _ := strconv.ParseUint(os.Getenv("GRAB_STORMS_FROM"), 10, 32)
 	var fits, edge, slow, overload tally
-	for seed := range storms {
-		s := newStorm(uint64(seed))
+	for seed := from; seed < from+uint64(storms); seed++ {
+		s := newStorm(seed)
 		var queue, come outcome
 		synctest.Test(t, func(t *testing.T) { queue = s.run(t.Context(), &Queue{}, false) })
 		synctest.Test(t, func(t *testing.T) { come = s.run(t.Context(), &Queue{}, true) })

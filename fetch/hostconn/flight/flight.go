@@ -21,25 +21,28 @@ const keepUnsent = 256
 // A write returns before it is sent, and an error is that of a write before. What is not sent yet
 // is bounded by who writes: each waits for an answer.
 type Writer struct {
-	io.Closer
-	w     io.Writer
+	w     io.WriteCloser
 	start func(func()) // starts a goroutine that somebody waits for
 
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte // memory for what is pending next
 	sending bool
+	closed  bool
 	err     error
 }
 
 // New is a Writer to w, which start starts a goroutine for.
 func New(w io.WriteCloser, start func(func())) *Writer {
-	return &Writer{Closer: w, w: w, start: start}
+	return &Writer{w: w, start: start}
 }
 
 func (f *Writer) Write(b []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closed {
+		return 0, io.ErrClosedPipe
+	}
 	if f.err != nil {
 		return 0, f.err
 	}
@@ -51,18 +54,35 @@ func (f *Writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Close closes what is written to once nothing is pending: at once, or whoever sends does it when he has
+// sent, for that is not to be closed while it is written to.
+func (f *Writer) Close() error {
+	f.mu.Lock()
+	others := f.closed || f.sending
+	f.closed = true
+	f.mu.Unlock()
+	if others {
+		return nil
+	}
+	return f.w.Close()
+}
+
 // send sends until nothing is pending.
 func (f *Writer) send() {
 	runtime.Gosched()
-	for b := f.next(nil, nil); b != nil; {
+	b, closed := f.next(nil, nil)
+	for b != nil {
 		_, err := f.w.Write(b)
-		b = f.next(b, err)
+		b, closed = f.next(b, err)
+	}
+	if closed {
+		f.w.Close()
 	}
 }
 
-// next is what is to be sent now, nil if nothing is; sent is what was sent before, with which
-// outcome.
-func (f *Writer) next(sent []byte, err error) []byte {
+// next is what is to be sent now, nil if nothing is, and then whether it is to be closed; sent is what
+// was sent before, with which outcome.
+func (f *Writer) next(sent []byte, err error) (b []byte, closed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {
@@ -71,14 +91,14 @@ func (f *Writer) next(sent []byte, err error) []byte {
 	if sent != nil && cap(sent) <= keepUnsent {
 		f.spare = sent[:0]
 	}
-	b := f.pending
+	b = f.pending
 	if len(b) == 0 || f.err != nil {
 		f.sending, f.pending = false, nil
 		if cap(b) <= keepUnsent {
 			f.spare = b[:0]
 		}
-		return nil
+		return nil, f.closed
 	}
 	f.pending, f.spare = f.spare[:0], nil
-	return b
+	return b, false
 }

@@ -77,3 +77,68 @@ func TestFails(t *testing.T) {
 		}
 	})
 }
+
+// A pipe notes whether it is written to while it is closed, or afterwards.
+type pipe struct {
+	mu     sync.Mutex
+	in     bool
+	bad    string
+	sent   int
+	closed int
+}
+
+func (p *pipe) Write(b []byte) (int, error) {
+	p.enter(true)
+	time.Sleep(time.Millisecond)
+	p.enter(false)
+	return len(b), nil
+}
+
+func (p *pipe) enter(in bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed > 0 {
+		p.bad = "it is written to after it was closed"
+	}
+	if p.in = in; in {
+		p.sent++
+	}
+}
+
+func (p *pipe) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed++; p.in {
+		p.bad = "it is closed while it is written to"
+	}
+	return nil
+}
+
+// What is closed is closed once, when what was written is sent, and takes nothing afterwards.
+func TestClose(t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond / 2, 3 * time.Millisecond, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &pipe{}
+			var running, all sync.WaitGroup
+			w := New(p, running.Go)
+			all.Go(func() {
+				for range 3 {
+					w.Write([]byte("a"))
+					time.Sleep(time.Millisecond)
+				}
+			})
+			time.Sleep(after)
+			for range 3 {
+				all.Go(func() { w.Close() })
+			}
+			all.Wait()
+			running.Wait()
+			if p.bad != "" || p.closed != 1 || after > 0 && p.sent == 0 {
+				t.Errorf("closed after %v: %+v", after, p)
+			}
+			if _, err := w.Write([]byte("b")); err == nil || p.sent > 3 {
+				t.Errorf("it takes something when it is closed: %v", err)
+			}
+		})
+	}
+}
