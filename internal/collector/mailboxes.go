@@ -90,11 +90,12 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 	if len(cfg.Mails) > 1 {
 		log = log.With("name", b.Mail.Name)
 	}
+	sites := wiring.Sites(cfg)
 	alive, in := watchdog(m.states.turning), &intake{
 		journal: m.journal, metrics: m.metrics, log: m.log, onFresh: m.OnMail,
 		mailbox: b.Mail.Name, judge: wiring.NewSender(cfg, m.keys.LookupTXT), drills: m.drills,
 		draft: func(a evidence.Alert, truncated bool, seen time.Time) incident.AlertRecord {
-			return triage.Draft(a, truncated, seen, wiring.Sites(cfg), wiring.Policy(cfg))
+			return triage.Draft(a, truncated, seen, sites, wiring.Policy(cfg))
 		},
 	}
 	reader := wiring.AlertReader(cfg, b.Folder)

@@ -249,6 +249,22 @@ func (t *Table) Unsealed() []Incident {
 	return all
 }
 
+// NextUnsealed is the key of the newest incident that wants work and is not passed over; empty: there is none.
+func (t *Table) NextUnsealed(pass func(key string) bool) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var next *Incident
+	for key, in := range t.m {
+		if in.State != Sealed && !pass(key) && (next == nil || NewestFirst(*in, *next) < 0) {
+			next = in
+		}
+	}
+	if next == nil {
+		return ""
+	}
+	return next.Key
+}
+
 // NewestFirst compares incidents by the ends of their windows.
 func NewestFirst(a, b Incident) int {
 	return cmp.Or(b.Asked.Until.Compare(a.Asked.Until), strings.Compare(b.ID, a.ID))

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -197,6 +198,25 @@ func Sites(cfg *config.Config) []incident.Site {
 		out = append(out, SiteOf(s, s.Hosts))
 	}
 	return out
+}
+
+// SitesInForce gives the sites of the configuration in force, made anew when it is another: a thousand
+// hosts' are a megabyte.
+func SitesInForce(cfg func() *config.Config) func() []incident.Site {
+	type made struct {
+		of    *config.Config
+		sites []incident.Site
+	}
+	var last atomic.Pointer[made]
+	return func() []incident.Site {
+		c := cfg()
+		m := last.Load()
+		if m == nil || m.of != c {
+			m = &made{c, Sites(c)}
+			last.Store(m)
+		}
+		return m.sites
+	}
 }
 
 func SiteOf(s *config.Site, hosts []config.Host) incident.Site {

@@ -38,13 +38,11 @@ func (s *schedule) dispatch(ctx context.Context) {
 func (s *schedule) next() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, in := range s.table.Unsealed() {
-		if !s.active[in.Key] {
-			s.active[in.Key] = true
-			return in.Key
-		}
+	key := s.table.NextUnsealed(func(key string) bool { return s.active[key] })
+	if key != "" {
+		s.active[key] = true
 	}
-	return ""
+	return key
 }
 
 func (s *schedule) free(key string) {
