@@ -16,7 +16,9 @@ import (
 const (
 	gcPercent     = 400       // percent of what is in use, while one host is copied from
 	gcPercentMin  = 60        // while many are, for the whole is to stay below 100 MiB
-	gcMemoryLimit = 256 << 20 // of the whole program's memory; above it the percentage does not count
+	gcMemoryLimit = 256 << 20 // of the whole program's memory, while few hosts are; above it the percentage does not count
+	gcManyLimit   = 448 << 20 // while many are: what was free for a moment is given back to the system above it
+	gcStep        = 16 << 20  // by which the limit is raised at least where more is in use
 	gcGarbage     = 64 << 20  // that may lie about beside what is in use, where that is much: a thousand warm hosts are
 )
 
@@ -27,6 +29,9 @@ var gcState struct {
 	percent int // before the first of them
 	limit   int64
 	garbage int // percent that are gcGarbage bytes
+
+	percentNow int // what is set: to set anything waits for the collection that is under way
+	limitNow   int64
 }
 
 // Relax lets the garbage collector run less while one host is copied from, and more than
@@ -42,11 +47,10 @@ func Relax(hosts int) {
 	defer c.mu.Unlock()
 	if c.hosts == 0 {
 		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
-		live, all := inUse()
-		if c.garbage = gcPercent; live > gcGarbage {
-			c.garbage = int(gcGarbage * 100 / live)
+		c.percentNow, c.limitNow = gcPercent, c.limit
+		if c.garbage = gcPercent; inUse().live > gcGarbage {
+			c.garbage = int(gcGarbage * 100 / inUse().live)
 		}
-		debug.SetMemoryLimit(min(c.limit, max(gcMemoryLimit, all+gcGarbage))) // one that is exceeded already would have it collect all the time
 	}
 	if c.hosts += hosts; c.hosts == 0 {
 		c.most = 0
@@ -55,13 +59,36 @@ func Relax(hosts int) {
 		return
 	}
 	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
-	debug.SetGCPercent(max(gcPercentMin, min(c.garbage, gcPercent/(c.most*c.most))))
+	percent := max(min(gcPercentMin, c.percent), min(c.garbage, gcPercent/(c.most*c.most)))
+	if percent != c.percentNow {
+		c.percentNow = percent
+		debug.SetGCPercent(percent)
+	}
+	limit := int64(gcMemoryLimit)
+	if percent <= gcPercentMin {
+		limit = gcManyLimit
+	}
+	if m := inUse(); m.least() > limit {
+		limit = m.least() + gcStep // it need not be raised soon again
+	}
+	if limit = min(c.limit, limit); c.limitNow == c.limit || limit > c.limitNow {
+		c.limitNow = limit
+		debug.SetMemoryLimit(limit)
+	}
 }
 
-// inUse is how many bytes of the heap were in use when garbage was collected last, and how many the
-// program has of the system.
-func inUse() (live, all int64) {
-	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+// memory is bytes that the program has.
+type memory struct {
+	live   int64 // of the heap, when garbage was collected last
+	stacks int64
+}
+
+// least is a limit that leaves room for garbage: with one that is exceeded already it would be
+// collected all the time.
+func (m memory) least() int64 { return m.live + max(m.live/4, gcGarbage) + m.stacks }
+
+func inUse() memory {
+	m := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(m)
-	return int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64() - m[2].Value.Uint64())
+	return memory{int64(m[0].Value.Uint64()), int64(m[1].Value.Uint64())}
 }
