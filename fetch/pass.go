@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"rtmtgrab/fetch/admission"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
@@ -32,7 +33,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	// truncate): then their siblings are looked for and the rest is taken there.
 	for try := range rounds {
 		listed := g.clock()
-		if err := g.hold(ctx, asked); err != nil {
+		if err := g.holdInTurn(ctx, asked); err != nil {
 			return err
 		}
 		if try == 0 {
@@ -40,6 +41,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 				return err
 			}
 		}
+		door.Clear(ctx, looking)
 		if err := g.takeRing(ctx, asked); err != nil {
 			return err
 		}
@@ -104,6 +106,26 @@ func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
 		return answer
 	}
 	return g.holder.Measure(ctx)
+}
+
+// door is where all hosts of the process pass that are to be held.
+var door admission.Door
+
+// looking is for how long others may be held before this host's files are looked into.
+const looking = 10 * time.Second
+
+// holdInTurn is hold, for the first time with few others at a time if the processors are full; what
+// comes after it waits until all others are held too.
+func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) error {
+	if !g.holder.HeldAt.IsZero() {
+		return g.hold(ctx, asked)
+	}
+	leave, err := door.Enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return g.hold(ctx, asked)
 }
 
 // hold holds what the window may need, and takes over what the Holder says.

@@ -7,7 +7,7 @@ import (
 )
 
 // fetchLayers are the packages of fetch, the lowest first.
-var fetchLayers = []string{"fetch/hostconn/flight", "fetch/hostconn/garbage", "fetch/hostconn/turns", "fetch/hostconn/hostcmd", "fetch/hostconn", "fetch/logset", "fetch/ring", "fetch"}
+var fetchLayers = []string{"fetch/admission", "fetch/hostconn/flight", "fetch/hostconn/garbage", "fetch/hostconn/turns", "fetch/hostconn/hostcmd", "fetch/hostconn", "fetch/logset", "fetch/ring", "fetch"}
 
 // TestFetchLayers: of the packages that fetch consists of none imports one above it, and
 // none knows mail, incidents, bundles or the configuration.

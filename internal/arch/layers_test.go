@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"fetch/logset", "internal/fleet/directory", "internal/fleet/logins", "internal/fleet/outbox", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"internal/registration/hear"},
 	{"fetch/hostconn", "internal/registration/judge", "internal/handover/sink/cxd"},
-	{"fetch/hostconn/flight", "fetch/hostconn/garbage", "fetch/hostconn/hostcmd", "fetch/hostconn/turns", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status", "internal/handover/sink/https", "internal/handover/sink/s3", "internal/handover/sink/sftp"},
+	{"fetch/admission", "fetch/hostconn/flight", "fetch/hostconn/garbage", "fetch/hostconn/hostcmd", "fetch/hostconn/turns", "internal/incident", "mailwatch/alertmail", "internal/registration/phone", "internal/collector/health/status", "internal/handover/sink/https", "internal/handover/sink/s3", "internal/handover/sink/sftp"},
 	{"bundle/custody", "bundle/mask/mapfile", "bundle/mask", "internal/snapshot", "bundle/seal", "internal/registration/cucmlog", "internal/registration/wire", "internal/sshdial", "internal/mailauth", "internal/oauth", "internal/handover/sink/web"},
 	{"internal/cucm"},
 	{"internal/cucm/soap"},

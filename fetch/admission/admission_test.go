@@ -1,0 +1,149 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// While the processors are full few are inside at a time, in the order in which they came.
+func TestFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Door{Full: func() bool { return true }}
+		var inside, most atomic.Int32
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() {
+				leave, err := d.Enter(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer leave()
+				most.Store(max(most.Load(), inside.Add(1)))
+				mu.Lock()
+				order = append(order, i)
+				mu.Unlock()
+				time.Sleep(10 * time.Millisecond)
+				inside.Add(-1)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if most.Load() > few {
+			t.Errorf("%d were inside", most.Load())
+		}
+		if len(order) != 1000 || !slices.IsSortedFunc(order, func(a, b int) int { return a/few - b/few }) {
+			t.Errorf("they came in as %v", order)
+		}
+	})
+}
+
+// Hosts that do not answer keep nobody waiting for long, full or not; and while there is time
+// a thousand are inside at once.
+func TestSlow(t *testing.T) {
+	for full, most := range map[bool]time.Duration{true: 100 / few * counts, false: 100 / few * gap} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &Door{Full: func() bool { return full }}
+			ctx, cancel := context.WithCancel(t.Context())
+			began := time.Now()
+			var entered, all sync.WaitGroup
+			for range 100 {
+				entered.Add(1)
+				all.Go(func() {
+					leave, err := d.Enter(ctx)
+					if err != nil {
+						t.Error(err)
+					}
+					entered.Done()
+					<-ctx.Done()
+					leave()
+				})
+			}
+			entered.Wait()
+			if took := time.Since(began); took > most {
+				t.Errorf("full %t: the last of 100 came in after %v", full, took)
+			}
+			cancel()
+			all.Wait()
+			if d.inside != 0 || d.look != nil || d.nobody != nil {
+				t.Errorf("full %t: afterwards %+v", full, d)
+			}
+		})
+	}
+}
+
+// Who gives up waits no longer, and takes nobody's place.
+func TestGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Door{Full: func() bool { return true }}
+		var leaves []func()
+		for range few {
+			leave, err := d.Enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			leaves = append(leaves, leave)
+		}
+		gone := errors.New("gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.Enter(ctx)
+			ended <- err
+		}()
+		synctest.Wait()
+		cancel(gone)
+		if err := <-ended; !errors.Is(err, gone) {
+			t.Error(err)
+		}
+		for _, leave := range leaves {
+			leave()
+			leave()
+		}
+		if d.inside != 0 || len(d.waiting) != 0 || d.look != nil {
+			t.Errorf("afterwards %+v", d)
+		}
+	})
+}
+
+// Clear waits until nobody waits at the door, but not for ever.
+func TestClear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &Door{Full: func() bool { return true }}
+		began := time.Now()
+		d.Clear(t.Context(), time.Hour)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("with nobody there: %v", took)
+		}
+		var all sync.WaitGroup
+		defer all.Wait()
+		for range 2 * few {
+			all.Go(func() {
+				leave, err := d.Enter(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+				leave()
+			})
+		}
+		synctest.Wait()
+		d.Clear(t.Context(), 20*time.Millisecond)
+		if took := time.Since(began); took != 20*time.Millisecond {
+			t.Errorf("it waited for %v, not 20 ms", took)
+		}
+		d.Clear(t.Context(), time.Hour)
+		if took := time.Since(began); took != 100*time.Millisecond {
+			t.Errorf("all were inside after %v", took)
+		}
+	})
+}
