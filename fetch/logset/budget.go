@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	readingMost = 32 << 20        // bytes that looking for windows may have in hand, of all hosts
+	readingMost = 16 << 20        // bytes that looking for windows may have in hand, of all hosts
 	overdue     = 2 * time.Second // after which a share counts among those of slow hosts
 	overdueMost = 2               // times as much for those
 	lookOverdue = overdue / 4     // between two looks whether a share has become overdue

@@ -149,8 +149,8 @@ func rate(sorted []*File, until time.Time) int64 {
 // firstRecord is the time of a file's first record: out of the head that is
 // known already, else out of the file's first inspectHead bytes as stored.
 func (f *File) firstRecord(zone *time.Location) (time.Time, error) {
-	if p, ok := firstHead(f.Head, 0, false, expressway.Ref{MTime: f.MTime, Zone: zone}); ok {
-		return p.t, nil
+	if f.ShowFirst(zone); !f.First.IsZero() {
+		return f.First, nil
 	}
 	raw := make([]byte, min(f.Size, inspectHead))
 	if err := hostconn.ReadFull(f.Handle, raw, 0); err != nil {

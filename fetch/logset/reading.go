@@ -24,8 +24,8 @@ type readDone struct {
 // and more files at once: what a slow one is asked for at once would only lie about. A panic of f is one of
 // the caller's.
 func readEach(ctx context.Context, files []*File, read []bool, f func(int)) {
-	ended := make(chan readDone)
-	var under, more int64 // bytes: under way, and beyond the first ones
+	ended := make(chan readDone, len(files)) // who has read lies about no longer
+	var under, more int64                    // bytes: under way, and beyond the first ones
 	var caught any
 	wait := func() {
 		d := <-ended
