@@ -98,6 +98,7 @@ func (w *watch) profileGrowth(name string) (stop func()) {
 				most = now
 				w.profile(fmt.Sprintf("%s.heap", name), "heap")
 				w.profile(fmt.Sprintf("%s.goroutines", name), "goroutine")
+				w.profile(fmt.Sprintf("%s.memory", name), "heap?debug=1") // at its end: what stacks take, and what is free
 			}
 			select {
 			case <-end:

@@ -150,6 +150,7 @@ func (w *watch) idle(row idleRow) idleRow {
 	row.cpu, row.span, row.load = after-before, time.Since(began), load()
 	row.rss, _ = w.memory()
 	w.profile(fmt.Sprintf("idle-%d.heap", row.hosts), "heap")
+	w.profile(fmt.Sprintf("idle-%d.allocs", row.hosts), fmt.Sprintf("allocs?seconds=%.0f", scaleIdle.Seconds()))
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.cmd.Process.Pid))
 	must(w.tb, err)
 	row.descriptors = len(fds)
@@ -165,7 +166,7 @@ func (w *watch) storm(lab *laboratory, run, sites, times int) (row stormRow) {
 	if profiles != "" {
 		var cpu sync.WaitGroup
 		defer cpu.Wait()
-		cpu.Go(func() { w.profile(fmt.Sprintf("storm-%d.cpu", sites), "profile?seconds=10") })
+		cpu.Go(func() { w.profile(fmt.Sprintf("storm-%d.cpu", sites), "profile?seconds=30") })
 	}
 	for n := range times {
 		w.once(lab, run, n*sites, (n+1)*sites, &row)

@@ -111,6 +111,7 @@ type watch struct {
 	dir string
 
 	mu    sync.Mutex
+	whole io.Writer // gets all of it
 	rest  []byte
 	log   bytes.Buffer          // what is worse than news
 	steps map[string]*siteSteps // by site, of the incident that began last
@@ -129,6 +130,7 @@ var logLine = regexp.MustCompile(`^time=(\S+) level=(\S+) msg="([^"]*)" incident
 func (w *watch) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.whole.Write(b)
 	w.rest = append(w.rest, b...)
 	for {
 		line, rest, whole := bytes.Cut(w.rest, []byte("\n"))
@@ -182,7 +184,13 @@ func startWatch(tb testing.TB, grab, dir string, plan labPlan) *watch {
 	}
 	conf := filepath.Join(dir, "grab.yaml")
 	must(tb, os.WriteFile(conf, []byte(b.String()), 0o600))
-	w := &watch{dir: dir, steps: map[string]*siteSteps{}}
+	w := &watch{dir: dir, whole: io.Discard, steps: map[string]*siteSteps{}}
+	if profiles != "" {
+		f, err := os.Create(filepath.Join(profiles, "watch.log"))
+		must(tb, err)
+		tb.Cleanup(func() { f.Close() })
+		w.whole = f
+	}
 	tb.Setenv("GRAB_PPROF", filepath.Join(dir, "pprof.sock"))
 	w.process = startProcess(tb, w, grab, "watch", "-c", conf)
 	return w
