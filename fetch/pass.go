@@ -41,11 +41,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 				return err
 			}
 		}
-		door.Clear(ctx, looking)
-		if err := g.takeRing(ctx, asked); err != nil {
-			return err
-		}
-		again, err := g.take(ctx, g.aim(asked, listed, try == rounds-1))
+		again, err := g.takeInTurn(ctx, asked, func() *aim { return g.aim(asked, listed, try == rounds-1) })
 		if err != nil || !again {
 			if err == nil {
 				g.noteRetention(ctx)
@@ -108,11 +104,11 @@ func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
 	return g.holder.Measure(ctx)
 }
 
-// door is where all hosts of the process pass that are to be held.
-var door admission.Door
+// Where all hosts of the process pass before they are held, and before their files are looked into.
+var holding, looking admission.Door
 
-// looking is for how long others may be held before this host's files are looked into.
-const looking = 10 * time.Second
+// holdFirst is for how long others may be held before a host's files are looked into.
+const holdFirst = 10 * time.Second
 
 // holdInTurn is hold, for the first time with few others at a time if the processors are full; what
 // comes after it waits until all others are held too.
@@ -120,12 +116,26 @@ func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) error {
 	if !g.holder.HeldAt.IsZero() {
 		return g.hold(ctx, asked)
 	}
-	leave, err := door.Enter(ctx)
+	leave, err := holding.Enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	return g.hold(ctx, asked)
+}
+
+// takeInTurn takes what the window needs, from the ring and from the host, as holdInTurn holds it.
+func (g *Grab) takeInTurn(ctx context.Context, asked evidence.Window, aim func() *aim) (again bool, err error) {
+	holding.Clear(ctx, holdFirst)
+	leave, err := looking.Enter(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	if err := g.takeRing(ctx, asked); err != nil {
+		return false, err
+	}
+	return g.take(ctx, aim())
 }
 
 // hold holds what the window may need, and takes over what the Holder says.
