@@ -23,6 +23,7 @@ func two() []lab.ExpresswayConfig {
 }
 
 func TestCheckAllIsWell(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, two()...).withMail()
 	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{}), time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
@@ -60,6 +61,7 @@ func TestCheckAllIsWell(t *testing.T) {
 }
 
 func TestCheckTellsApart(t *testing.T) {
+	t.Parallel()
 	testrace.Without(t)
 	other, err := lab.NewLogin()
 	if err != nil {
@@ -138,6 +140,7 @@ func TestCheckTellsApart(t *testing.T) {
 }
 
 func TestCheckChangedKeyShowsBoth(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	old := ssh.FingerprintSHA256(c.Peers[0].HostKey())
 	key, err := lab.NewHostKey("rsa")
@@ -154,6 +157,7 @@ func TestCheckChangedKeyShowsBoth(t *testing.T) {
 }
 
 func TestCheckFactoryKeyAndPeers(t *testing.T) {
+	t.Parallel()
 	key, err := lab.NewHostKey("ecdsa")
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +183,7 @@ func TestCheckFactoryKeyAndPeers(t *testing.T) {
 
 // Two names for one address are one login.
 func TestCheckOneLoginPerAddress(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	c.Hosts = c.Row("one", c.Peers[0], "") + c.Row("two", c.Peers[0], "")
 	c.Write()
@@ -214,6 +219,7 @@ func TestCheckOffline(t *testing.T) {
 }
 
 func TestCheckWatchRuns(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	store, err := incident.OpenStore(filepath.Join(c.Dir, "store"))
 	if err != nil {
@@ -235,6 +241,7 @@ func TestCheckWatchRuns(t *testing.T) {
 }
 
 func TestCheckMailbox(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name         string
 		spoil        func(*labConfig)
@@ -266,6 +273,7 @@ func TestCheckMailbox(t *testing.T) {
 
 // A refused login blocks; only check HOST tries again, and lifts the block.
 func TestRealCheckLiftsTheBlock(t *testing.T) {
+	t.Parallel()
 	key := testserver.NewKey(t, "ecdsa")
 	d := testserver.StartSSHD(t, testserver.SSHDOptions{})
 	dir := t.TempDir()
@@ -312,6 +320,7 @@ func TestRealCheckLiftsTheBlock(t *testing.T) {
 
 // A ban after a refusal: the hint knows of the refusal.
 func TestCheckBanAfterRefusal(t *testing.T) {
+	t.Parallel()
 	other, err := lab.NewLogin()
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 // TestNowNamesPhones: a grab by hand asks CUCM too, and its bundle says which phones are
 // partial, in manifest and files; a CUCM that hangs costs the names and nothing else.
 func TestNowNamesPhones(t *testing.T) {
+	t.Parallel()
 	gate := make(chan struct{})
 	defer close(gate)
 	for _, hangs := range []bool{false, true} {

@@ -44,6 +44,7 @@ func decodeExport(t *testing.T, r result) (e exported) {
 // TestExport: the same messages from a folder with rotated and compressed logs, from a
 // bundle, and from both at once; a bundle that is to have the file has the same bytes.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	testrace.Without(t)
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
@@ -93,6 +94,7 @@ func TestExport(t *testing.T) {
 
 // TestExportFails: the reason is said, and no file is left behind or overwritten.
 func TestExportFails(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	info := filepath.Join(dir, "network_log")
 	f, err := os.Create(info)

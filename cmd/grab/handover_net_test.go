@@ -20,6 +20,7 @@ import (
 // A bundle comes to an SFTP server and to a bucket, by itself and once; one whose login is
 // refused is tried once, and said.
 func TestHandoverOverNetworks(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C"})
 	key := testserver.NewKey(t, "ecdsa")
 	d := testserver.StartSSHD(t, testserver.SSHDOptions{AuthorizedKeys: []string{testserver.AuthorizedKey(key.Public, "")}})

@@ -28,6 +28,7 @@ func handed[T any](t *testing.T, r result) (v T) {
 // What is sealed is delivered by itself and by hand, through a watch and without one; a
 // destination that is away or taken out costs nothing.
 func TestHandover(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C"})
 	share, vault := filepath.Join(c.Dir, "share"), filepath.Join(c.Dir, "vault")
 	os.Mkdir(share, 0o700)

@@ -11,6 +11,7 @@ import (
 
 // check looks at every folder of every mailbox, and names causes.
 func TestCheckMailboxes(t *testing.T) {
+	t.Parallel()
 	o := testsite.NewOffice(t)
 	o.Write(o.ByToken(", mailbox: [INBOX, Alerts]"), o.ByPassword(), strings.Replace(o.ByToken(", mailbox: Alertz"), "name: token", "name: lost", 1))
 	rep, r := (&labConfig{o.Site}).check()

@@ -15,6 +15,7 @@ import (
 // A mailbox whose login was refused is connected again as soon as a check over the
 // socket has found it well: the next attempt of its own is minutes away.
 func TestCheckMendsMailbox(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
 	c.Write()
 	secret := filepath.Join(c.Dir, "imap.secret")

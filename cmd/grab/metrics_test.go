@@ -48,6 +48,7 @@ func tells(text, secret string) bool {
 // metrics, health and the status of a watcher name nothing but what is configured; and
 // each metric is documented.
 func TestNothingPrivate(t *testing.T) {
+	t.Parallel()
 	c, victim := newToldLab(t, "1s")
 	hook := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)

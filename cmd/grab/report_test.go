@@ -122,6 +122,7 @@ func (l *reportLab) file(t testing.TB, path string) []byte {
 // TestReport: the same verdict from every form that logs come in, with places that
 // hold what they are said to.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	testrace.Without(t)
 	l := newReportLab(t)
 	other := t.TempDir()
@@ -258,6 +259,7 @@ func (l *reportLab) job(t testing.TB, dir string) runner.SealJob {
 // TestSealedReport: a bundle has the report in it, in README.txt and in its manifest;
 // the same logs make the same bundle; and `grab report` on it says the same.
 func TestSealedReport(t *testing.T) {
+	t.Parallel()
 	testrace.Without(t)
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
@@ -380,6 +382,7 @@ func TestReportCostsNoBundle(t *testing.T) {
 // TestReportCancelled: an analysis that is cancelled leaves nothing, neither files nor its
 // process.
 func TestReportCancelled(t *testing.T) {
+	t.Parallel()
 	l := newReportLab(t)
 	job := l.job(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())

@@ -13,6 +13,7 @@ import (
 // TestReset: a phone is reset by CUCM's second account, after a yes and with a reason where its
 // problem report is lacking; without these nothing is.
 func TestReset(t *testing.T) {
+	t.Parallel()
 	const device = "SEP001122334455"
 	record := cucmlab.Record{Device: device, Node: "cucm01", Status: "PartiallyRegistered", Since: time.Now().Add(-time.Minute), IP: "10.0.30.2",
 		Lines: []cucmlab.LineState{{Number: "7042", Status: "Registered"}, {Number: "7043", Status: "UnRegistered"}}}

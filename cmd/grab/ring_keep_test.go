@@ -10,6 +10,7 @@ import (
 
 // A ring that is too short for a window is said by check, which asks no host for it.
 func TestShortRing(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	for _, s := range []struct {
 		keep string

@@ -133,6 +133,7 @@ func shape(t *testing.T, s string) string {
 
 // Every command ends and says the same by way of the watcher as without it.
 func TestThroughAndDirect(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.Extra = "settle: 100ms"
 	c.Write()
@@ -204,6 +205,7 @@ func TestThroughAndDirect(t *testing.T) {
 
 // Whatever is asked of the watcher goes over the sessions it has.
 func TestThroughLogins(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	c.Extra = "settle: 100ms"
 	c.Write()

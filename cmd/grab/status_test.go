@@ -46,6 +46,7 @@ func problemKeys(r status.Report) (list []string) {
 // /metrics, and yes again when it is back. What a grab has taught is in them; and when
 // the watch is gone the store is asked.
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
 	addr := testsite.FreeAddr(t)
 	c.Extra = fmt.Sprintf("http: {listen: %q}\nsettle: 10ms", addr)

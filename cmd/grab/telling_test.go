@@ -158,6 +158,7 @@ func (l *lines) String() string {
 // nothing; an alert is told of twice, and what is told comes into the mailbox and
 // triggers nothing; a restart tells nothing again.
 func TestTelling(t *testing.T) {
+	t.Parallel()
 	c := newTellingLab(t)
 	w, log, stop := c.watch()
 	c.until("the canary", func() bool { r := w.Status(); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
@@ -219,6 +220,7 @@ func TestTelling(t *testing.T) {
 // TestTellingNotSent: a mail server that is down is told of by the other way, and the
 // notices for it wait.
 func TestTellingNotSent(t *testing.T) {
+	t.Parallel()
 	c := newTellingLab(t)
 	c.smtp.Stop()
 	w, _, stop := c.watch()
@@ -240,6 +242,7 @@ func TestTellingNotSent(t *testing.T) {
 
 // TestCheckNotify: each way is tried, and only when it is asked for.
 func TestCheckNotify(t *testing.T) {
+	t.Parallel()
 	c := newTellingLab(t)
 	rep, _ := c.check()
 	if f := findingOf(rep, "", "notice/mail"); f.Status != "" || len(c.notices()) != 0 {

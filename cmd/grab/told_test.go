@@ -123,6 +123,7 @@ func (c *labConfig) credentials() (list []string) {
 // so far, names the phone and its cause, marks it as preliminary, and holds nothing else
 // of the logs.
 func TestFirstNotice(t *testing.T) {
+	t.Parallel()
 	c, victim := newToldLab(t, "1h")
 	w, log, stop := c.watch(func(*collector.Collector) {})
 	c.alertNow(rtmt.MailOptions{})
@@ -168,6 +169,7 @@ func TestFirstNotice(t *testing.T) {
 // bundle is sealed, holds neither the first notice nor the bundle up, and the notice says
 // so.
 func TestFirstNoticeWithout(t *testing.T) {
+	t.Parallel()
 	t.Run("time", func(t *testing.T) {
 		c, _ := newToldLab(t, "1h")
 		c.watch(func(w *collector.Collector) { w.Notifier.LookLimit = time.Millisecond; w.Notifier.Turn <- struct{}{} })
@@ -196,6 +198,7 @@ func TestFirstNoticeWithout(t *testing.T) {
 // and no other watch says it again but one that cannot know that it was told: by the
 // same ID.
 func TestRetryIsTold(t *testing.T) {
+	t.Parallel()
 	c, _ := newToldLab(t, "1s")
 	c.Extra += "\npatience: 1s"
 	c.Write()
@@ -250,6 +253,7 @@ func TestRetryIsTold(t *testing.T) {
 // TestTellsNames: the first notice of an alert names the phones that CUCM has as partial, line
 // by line, and the bundle that follows has them.
 func TestTellsNames(t *testing.T) {
+	t.Parallel()
 	c, came := newToldLab(t, "2s")
 	cluster, err := cucmlab.New(t.Context(), cucmlab.Config{Records: []cucmlab.Record{{Device: came.Device, Node: "cucm01", Status: "PartiallyRegistered", Since: came.Time, IP: "10.0.30.2",
 		Description: "Reception, home", Lines: []cucmlab.LineState{{Number: "7042", Status: "Registered"}, {Number: "7043", Status: "UnRegistered"}}}}})

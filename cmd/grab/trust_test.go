@@ -35,6 +35,7 @@ func (c *labConfig) trusting(args ...string) (setup.TrustReport, result) {
 func printOf(e *lab.Expressway) string { return ssh.FingerprintSHA256(e.HostKey()) }
 
 func TestTrustNeedsAYes(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	os.Remove(filepath.Join(c.Dir, "known_hosts"))
 	r := runGrabIn(strings.NewReader("yes\n"), "-c", c.Path, "trust") // no terminal: nobody said yes
@@ -57,6 +58,7 @@ func TestTrustNeedsAYes(t *testing.T) {
 }
 
 func TestTrustByFingerprint(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, two()...)
 	c.Known = []byte("# mine\n")
 	c.Write()
@@ -87,6 +89,7 @@ func TestTrustByFingerprint(t *testing.T) {
 }
 
 func TestTrustChangedKey(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, two()...)
 	host, port, _ := strings.Cut(c.Peers[0].Addr(), ":")
 	name := fmt.Sprintf("[%s]:%s", host, port)
@@ -137,6 +140,7 @@ func newKey(t testing.TB) ssh.PublicKey {
 
 // A pattern that still pins another key cannot be fixed by a program.
 func TestTrustPatternInTheWay(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	_, port, _ := strings.Cut(c.Peers[0].Addr(), ":")
 	c.Known = []byte("[127.0.0.*]:" + port + " " + string(ssh.MarshalAuthorizedKey(newKey(t))))
@@ -161,6 +165,7 @@ func TestTrustPatternInTheWay(t *testing.T) {
 }
 
 func TestTrustHostKeyInTheConfiguration(t *testing.T) {
+	t.Parallel()
 	c := newLab(t, lab.ExpresswayConfig{})
 	c.Hosts = c.Row("expc01", c.Peers[0], ", host_key: \""+printOf(c.Peers[0])+"\"")
 	c.Known = []byte{}
@@ -181,6 +186,7 @@ func TestTrustHostKeyInTheConfiguration(t *testing.T) {
 }
 
 func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
+	t.Parallel()
 	key, err := lab.NewHostKey("ecdsa")
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +210,7 @@ func TestTrustSharedKeyAndAHostThatIsDown(t *testing.T) {
 // A server with several keys: the one that is confirmed is pinned, and a login
 // finds it.
 func TestRealTrustSeveralKeys(t *testing.T) {
+	t.Parallel()
 	d := testserver.StartSSHD(t, testserver.SSHDOptions{HostKeys: []string{"rsa", "ecdsa", "ed25519"}})
 	c := &labConfig{&testsite.Site{T: t, Dir: t.TempDir(), Login: &lab.Login{PEM: testserver.NewKey(t, "ecdsa").PEM}, Window: "{before: 1s, after: 1s}", Known: []byte{}}}
 	c.Hosts = "      - {name: expc01, address: \"" + d.Addr() + "\"}\n"
