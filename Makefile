@@ -40,7 +40,7 @@ test: deps lint
 .PHONY: test-program test-rest test-race race
 test test-program test-rest test-race test-short: export GOGC := 300
 test-program:
-	$(GO) test $(QUICK) -parallel 6 ./cmd/grab
+	$(GO) test $(QUICK) -parallel 8 ./cmd/grab
 
 test-rest:
 	$(GO) test $(QUICK) -p 3 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")

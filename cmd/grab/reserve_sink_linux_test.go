@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/incident"
@@ -114,6 +115,7 @@ func TestReserveWithSlowSink(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill(t, st.Dir, reserve-lacks)
+	time.Sleep(1100 * time.Millisecond) // what was measured of the disk is believed for a second
 	c.alertNow(rtmt.MailOptions{Node: "cucm02", Count: 9})
 	r := c.status("the reserve cannot be met", func(r status.Report) bool {
 		return slices.Contains(problemKeys(r), "keep/free") && len(left(free)) == 0

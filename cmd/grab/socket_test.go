@@ -83,7 +83,7 @@ var (
 func alike(s string) string {
 	var lines []string
 	for line := range strings.Lines(incidentRE.ReplaceAllString(s, "INCIDENT")) {
-		skip := []string{through, "session", "requested by", "a grab watch runs", "no grab watch runs", "copying", "files open", "mailbox ", "Cut ", "window was cut", "Notes", " clock "}
+		skip := []string{through, "session", "requested by", "a grab watch runs", "no grab watch runs", "copying", "files open", "mailbox ", "Cut ", "window was cut", "Notes", " clock ", "attempts failed"}
 		if strings.TrimSpace(line) == "" || slices.ContainsFunc(skip, func(s string) bool { return strings.Contains(line, s) }) {
 			continue
 		}
