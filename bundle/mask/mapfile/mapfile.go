@@ -126,7 +126,7 @@ func (f Folder) Open(ctx context.Context, s Scope) (*Map, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the map of %s: %w", s, err)
 	}
-	f.sweep(s)
+	f.sweep(s.stem())
 	m := &Map{Scope: s, folder: f, unlock: unlock}
 	if err := m.load(); err != nil {
 		unlock()
@@ -138,11 +138,11 @@ func (f Folder) Open(ctx context.Context, s Scope) (*Map, error) {
 // Sweep removes what those left that were killed at work.
 func (f Folder) Sweep() { atomicfile.Sweep(f.Dir) }
 
-// sweep removes what one left that was killed while he saved this map. What stays is no harm.
-func (f Folder) sweep(s Scope) {
+// sweep removes what one left that was killed while he saved the files that begin so. What stays is no harm.
+func (f Folder) sweep(stem string) {
 	entries, _ := os.ReadDir(f.Dir)
 	for _, e := range entries {
-		rest, own := strings.CutPrefix(e.Name(), s.stem()+".")
+		rest, own := strings.CutPrefix(e.Name(), stem+".")
 		_, n, cut := strings.Cut(rest, ".") // age.123.part
 		if n, part := strings.CutSuffix(n, atomicfile.PartSuffix); own && cut && part && n != "" && strings.Trim(n, "0123456789") == "" {
 			os.Remove(filepath.Join(f.Dir, e.Name()))
@@ -159,6 +159,7 @@ func (f Folder) makeKey() error {
 		return err
 	}
 	defer unlock()
+	f.sweep("map")
 	return f.key().Make()
 }
 

@@ -242,7 +242,7 @@ func TestSwept(t *testing.T) {
 	t.Parallel()
 	f := Of(t.TempDir())
 	keep(t, f, hq, `{}`)
-	gone := []string{"site-hq.age.123.part", "site-hq.id.4.part"}
+	gone := []string{"site-hq.age.123.part", "site-hq.id.4.part", "map.key.8.part", "map.pub.9.part"}
 	stay := []string{"site-hq.age.age.5.part", "site-hq2.id.6.part", "site-hq.age", "site-hq.id", "case-hq.id.7.part"}
 	for _, name := range append(gone, stay...) {
 		if _, err := os.Stat(filepath.Join(f.Dir, name)); err != nil {
