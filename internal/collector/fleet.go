@@ -35,7 +35,7 @@ func newFleet(w *Collector) fellow.Place {
 	lender := &share.Lender{Place: func() share.Place { return share.PlaceOf(w.cfg.Load().Fleet) }, Entries: w.ways.others.Directory.Of, Hub: m.Hub, Keys: w.ways.keys, Store: w.Store, Table: w.journal.Table(), Log: w.log}
 	w.Runner.Beside.Borrow = lender.Borrow
 	w.Runner.Beside.Own, w.Notifier.News.MayTell = pairs.Own, pairs.MayTell
-	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true}, member.Worker{Name: "what is lent", Run: lender.Run})
+	m.Workers = append(m.Workers, member.Worker{Name: "whose incidents are", Run: pairs.Run, Stays: true}, member.Worker{Name: "what is lent", Run: lender.Run, Ails: lender.Full})
 	return fellow.Place{Member: m, Fellow: f}
 }
 

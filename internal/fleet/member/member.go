@@ -33,6 +33,8 @@ type Worker struct {
 	// Stays says that Run looks at the configuration by itself. All others are ended and
 	// begun again by a reload.
 	Stays bool
+	// Ails is what it cannot do although it works, and since when; nil: nothing. It may be nil itself.
+	Ails func() (since time.Time, err error)
 }
 
 // A Member has no place in a fleet until it is configured. It is safe for concurrent use.
@@ -176,9 +178,22 @@ func (m *Member) State() State {
 	}
 	s.Since = p.hub.Since()
 	if s.Down = p.hub.Down(); s.Down == nil {
-		s.Failing = append(p.stays.list(), p.others.list()...)
+		s.Failing = slices.Concat(p.stays.list(), p.others.list(), m.ailing())
 	}
 	return s
+}
+
+// ailing are the workers that have worked for a while, and do not get all of their work done.
+func (m *Member) ailing() (list []Failing) {
+	for _, w := range m.Workers {
+		if w.Ails == nil {
+			continue
+		}
+		if since, err := w.Ails(); err != nil && time.Since(since) >= steady {
+			list = append(list, Failing{Worker: w.Name, Err: err, Since: since})
+		}
+	}
+	return list
 }
 
 // gang begins the workers that stay, or the others, when those before them have ended: that may

@@ -25,6 +25,8 @@ func until(t *testing.T, what string, so func() bool) {
 	}
 }
 
+type ailment func() (since time.Time, err error)
+
 // TestMember: workers begin when the hub is there, are begun again after errors and panics;
 // a reload keeps the connection if the hub is the same, and those that stay; each ends at once.
 func TestMember(t *testing.T) {
@@ -32,6 +34,8 @@ func TestMember(t *testing.T) {
 	s.Stop()
 
 	var once, stays, running atomic.Int32
+	var full atomic.Value
+	full.Store(ailment(func() (since time.Time, err error) { return since, nil }))
 	m := &Member{
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Options: func(cfg *config.Config) (hub.Options, error) {
@@ -56,7 +60,7 @@ func TestMember(t *testing.T) {
 				<-ctx.Done()
 				return ctx.Err()
 			}},
-			{Name: "two", Stays: true, Run: func(ctx context.Context, h *hub.Hub) error {
+			{Name: "two", Stays: true, Ails: func() (time.Time, error) { return full.Load().(ailment)() }, Run: func(ctx context.Context, h *hub.Hub) error {
 				stays.Add(1)
 				running.Add(1)
 				defer running.Add(-1)
@@ -84,6 +88,20 @@ func TestMember(t *testing.T) {
 	until(t, "both work", func() bool { return running.Load() == 2 })
 	if st := m.State(); st.Down != nil || st.Name != "dmz-a" || st.Tenant != "acme" {
 		t.Errorf("%+v", st)
+	}
+
+	// What ails one that works is told after a minute, as a failure is.
+	if st := m.State(); len(st.Failing) != 0 {
+		t.Errorf("%+v", st.Failing)
+	}
+	noRoom := errors.New("no room")
+	full.Store(ailment(func() (time.Time, error) { return time.Now(), noRoom }))
+	if st := m.State(); len(st.Failing) != 0 {
+		t.Errorf("at once: %+v", st.Failing)
+	}
+	full.Store(ailment(func() (time.Time, error) { return time.Now().Add(-2 * steady), noRoom }))
+	if st := m.State(); len(st.Failing) != 1 || st.Failing[0].Worker != "two" || !errors.Is(st.Failing[0].Err, noRoom) {
+		t.Errorf("%+v", st.Failing)
 	}
 
 	was := m.Hub()

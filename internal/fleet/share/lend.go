@@ -33,7 +33,6 @@ type round struct {
 	lent   map[string]*lending // by key of the document
 	stale  map[string]bool     // keys of an earlier life
 	loose  map[string]bool     // parts that no document names yet
-	full   bool                // said
 }
 
 // A lending is what was put there of one host for one incident.
@@ -79,7 +78,8 @@ func (l *Lender) Run(ctx context.Context, h Hub) error {
 		}
 		wait := lookEvery
 		err := r.look(ctx)
-		if r.sayFull(errors.Is(err, errFull)); r.full {
+		full := errors.Is(err, errFull)
+		if r.sayFull(full); full {
 			wait = fullFor
 		} else if err != nil {
 			return err
@@ -94,14 +94,27 @@ func (l *Lender) Run(ctx context.Context, h Hub) error {
 }
 
 // sayFull says that the hub has no room, or has some again.
-func (r *round) sayFull(is bool) {
+func (l *Lender) sayFull(is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
-	case is && !r.full:
-		r.Log.Warn("what was copied cannot be lent to the other collectors of the site for now; it is tried again", "err", errFull)
-	case !is && r.full:
-		r.Log.Info("the hub has room again for what is lent")
+	case is && l.full.IsZero():
+		l.full = time.Now()
+		l.Log.Warn("what was copied cannot be lent to the other collectors of the site for now; it is tried again", "err", errFull)
+	case !is && !l.full.IsZero():
+		l.full = time.Time{}
+		l.Log.Info("the hub has room again for what is lent")
 	}
-	r.full = is
+}
+
+// Full is since when the hub has had no room for what is to be lent, as far as is known; nil: it has.
+func (l *Lender) Full() (since time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.full.IsZero() {
+		return since, nil
+	}
+	return l.full, errFull
 }
 
 // sweep removes what nobody can find: parts that did not come to be named, and what an earlier life left.

@@ -64,6 +64,7 @@ func PlaceOf(f *fleetconf.Fleet) Place {
 type state struct {
 	mu   sync.Mutex
 	told map[string]string // collectors, and by what they were known last
+	full time.Time         // since then the hub has had no room; zero: it has
 	last *fetch.ClockOf    // this one's clock against the hub's, when it was compared last
 }
 

@@ -270,6 +270,9 @@ func TestFull(t *testing.T) {
 	a, b := w.rig("dmz-a", true, "expc01", "expe01"), w.rig("dmz-b", true)
 	a.begin()
 	until(t, "it is said", func() bool { return a.logged.has("no more room for what is lent") })
+	if since, err := a.lender.Full(); since.IsZero() || !errors.Is(err, errFull) {
+		t.Errorf("since %v: %v", since, err)
+	}
 	until(t, "it is copied all the same", a.stands)
 	until(t, "no part is there without a document", func() bool {
 		return len(w.there("dmz-a")) == 0 || slices.ContainsFunc(w.there("dmz-a"), func(k string) bool { return strings.Contains(k, ".lent.") })
@@ -281,6 +284,9 @@ func TestFull(t *testing.T) {
 	until(t, "it is lent", func() bool { return lentWhole(w, b, "expe01") && lentWhole(w, b, "expc01") })
 	if !a.logged.has("has room again") || strings.Count(a.logged.b.String(), "cannot be lent") != 1 {
 		t.Error("that there is no room is not said once, and once that there is")
+	}
+	if since, err := a.lender.Full(); !since.IsZero() || err != nil {
+		t.Errorf("there is room again, and still: since %v, %v", since, err)
 	}
 }
 
