@@ -227,7 +227,7 @@ func (r *fleetRig) stored() (names []string) {
 
 // accountNotices: each incident was told, and told again only with the same ID.
 func (r *fleetRig) accountNotices(homes map[string][]string) {
-	told := map[string]map[string]int{} // incident, notice: how often
+	told := map[string]map[string]map[string]int{} // incident, what it says of it, ID: how often
 	for _, m := range r.all {
 		b, err := os.ReadFile(m.told())
 		if errors.Is(err, fs.ErrNotExist) {
@@ -243,9 +243,13 @@ func (r *fleetRig) accountNotices(homes map[string][]string) {
 				continue // a command that was killed
 			}
 			if told[n.Incident.Incident] == nil {
-				told[n.Incident.Incident] = map[string]int{}
+				told[n.Incident.Incident] = map[string]map[string]int{}
 			}
-			told[n.Incident.Incident][n.Kind+" "+n.ID]++
+			what := fmt.Sprintf("%s r%d", n.Kind, n.Incident.Revision)
+			if told[n.Incident.Incident][what] == nil {
+				told[n.Incident.Incident][what] = map[string]int{}
+			}
+			told[n.Incident.Incident][what][n.ID]++
 		}
 	}
 	for _, at := range homes {
@@ -256,5 +260,16 @@ func (r *fleetRig) accountNotices(homes map[string][]string) {
 			}
 		}
 	}
-	r.t.Logf("notices: %d incidents were told", len(told))
+	twice := 0
+	for id, notices := range told {
+		for what, by := range notices {
+			if len(by) > 1 {
+				r.t.Errorf("%s of %s was told under %d IDs: %v", what, id, len(by), by)
+			}
+			for _, n := range by {
+				twice += n - 1
+			}
+		}
+	}
+	r.t.Logf("notices: %d incidents were told, %d times again under the same ID", len(told), twice)
 }
