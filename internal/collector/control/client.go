@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func (c *Client) HTTP() *http.Client {
 				if err != nil {
 					return nil, err
 				}
-				return &patient{conn}, nil
+				return &patient{Conn: conn}, nil
 			},
 		},
 	}
@@ -54,17 +55,29 @@ func (c *Client) connect(ctx context.Context) (net.Conn, error) {
 }
 
 // patient is a connection on which silence is an error: a little before Patience, for
-// net/http notices it only when the next sign of life is sent.
-type patient struct{ net.Conn }
+// net/http notices it only when the next sign of life is sent. Once the other side has answered, what it
+// does not take any more is no error: net/http would throw away what it said last, and was not read yet.
+type patient struct {
+	net.Conn
+	answered atomic.Bool
+}
 
 func (p *patient) Read(b []byte) (int, error) {
 	p.SetReadDeadline(time.Now().Add(Patience - alive))
-	return p.Conn.Read(b)
+	n, err := p.Conn.Read(b)
+	if n > 0 {
+		p.answered.Store(true)
+	}
+	return n, err
 }
 
 func (p *patient) Write(b []byte) (int, error) {
 	p.SetWriteDeadline(time.Now().Add(Patience))
-	return p.Conn.Write(b)
+	n, err := p.Conn.Write(b)
+	if err != nil && p.answered.Load() {
+		return len(b), nil // reading says how it ended
+	}
+	return n, err
 }
 
 // Do makes a short request. in is sent as JSON unless nil, the answer is decoded into
