@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
 )
 
 // A Piece is a range of bytes of one file of a host that was copied, whole records.
@@ -68,7 +69,7 @@ func lendable(dir string, f *family, row evidence.File) (list []Piece) {
 		if e == nil {
 			return nil
 		}
-		list = append(list, Piece{Family: row.Family, Name: e.Name, Head: e.Head[:min(len(e.Head), lentHead)], At: e.At, Offset: e.Offset, Length: src.Length, Size: e.Size, MTime: e.MTime,
+		list = append(list, Piece{Family: row.Family, Name: e.Name, Head: logset.ShortHead(e.Head, expressway.Ref{MTime: e.MTime}), At: e.At, Offset: e.Offset, Length: src.Length, Size: e.Size, MTime: e.MTime,
 			First: e.First, From: src.From, SHA256: src.SHA256, Path: filepath.Join(dir, e.File)})
 	}
 	return list
@@ -130,9 +131,6 @@ const (
 	maxLoanName   = 255
 	maxLoanBytes  = 1 << 40 // the offset and the length of a piece
 )
-
-// lentHead is how much of a file's head is lent: more than tells it from any other.
-const lentHead = 512
 
 // check says what cannot be of a Loan; nil: nothing.
 func (l *Loan) check() error {

@@ -18,7 +18,7 @@ import (
 // OldEnough is how long before the window a file must have rested that need not be held.
 const OldEnough = 10 * time.Minute
 
-// headKept is how much of a head is kept once the first record was found in it.
+// headKept is how much of a head is kept whose first record begins in the first half of that.
 const headKept = 512
 
 // Rest is how long a file has not changed that is at rest.
@@ -29,10 +29,12 @@ type Info struct {
 	Name  string // under which it was last seen
 	Size  int64  // as stored, when last looked at
 	MTime time.Time
-	Head  []byte // the first uncompressed bytes, at most hostconn.HeadSize, and headKept once First is known
+	Head  []byte // the first uncompressed bytes, at most hostconn.HeadSize
 	At    int64  // where Head stands, behind the NULs that some files begin with
 	Gzip  bool
 	First time.Time // of its first record, zero if it has none within reach
+
+	cut bool // Head is headKept bytes of a longer one, and they are enough
 }
 
 // A File is an open file of a host.
@@ -94,7 +96,7 @@ func (f *File) look(hint int64) error {
 	if err != nil {
 		return err
 	}
-	f.fresh = true
+	f.fresh, f.cut = true, false
 	if f.Size < 0 {
 		return fmt.Errorf("%s: the host reports a size of %d bytes", f.Name, f.Size)
 	}
@@ -238,22 +240,31 @@ func (f *File) Grown() bool {
 }
 
 // headWhole reports whether more of the file would not make its head longer.
-func (f *File) headWhole() bool {
-	return len(f.Head) == hostconn.HeadSize || len(f.Head) == headKept && !f.First.IsZero()
-}
+func (f *File) headWhole() bool { return f.cut || len(f.Head) == hostconn.HeadSize }
 
-// ShowFirst finds the time of the first record in the head, unless it is known. With it, little
-// of the head is enough to know the file again: of a thousand hosts' files whole heads are 100 MiB.
+// ShowFirst finds the time of the first record in the head, unless it is known.
 func (f *File) ShowFirst(zone *time.Location) {
-	if !f.First.IsZero() {
+	if f.cut || !f.First.IsZero() && len(f.Head) < headKept {
 		return
 	}
-	if p, ok := firstHead(f.Head, 0, false, expressway.Ref{MTime: f.MTime, Zone: zone}); ok {
+	ref := expressway.Ref{MTime: f.MTime, Zone: zone}
+	p, ok := firstHead(f.Head, 0, false, ref)
+	if ok && f.First.IsZero() {
 		f.First = p.t
-		if len(f.Head) > headKept {
-			f.Head = bytes.Clone(f.Head[:headKept])
-		}
 	}
+	if short := ShortHead(f.Head, ref); len(short) < len(f.Head) {
+		f.Head, f.cut = bytes.Clone(short), true
+	}
+}
+
+// ShortHead is as much of a head as tells its file from any other. Where a record begins soon little of
+// it does: of a thousand hosts' files whole heads are 100 MiB. What comes before it, such as a heading
+// or the rest of a record, others may begin with too.
+func ShortHead(head []byte, ref expressway.Ref) []byte {
+	if p, ok := firstHead(head, 0, false, ref); ok && p.off <= headKept/2 {
+		return head[:min(len(head), headKept)]
+	}
+	return head
 }
 
 // Rested reports whether a file was at rest when it was last looked at, offset being the

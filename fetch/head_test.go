@@ -1,0 +1,60 @@
+package fetch
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/fetch/internal/conntest"
+	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/internal/evidence"
+)
+
+// Files that begin alike, with a heading or with the rest of a record, are told apart by the record that
+// comes after it.
+func TestBeginAlike(t *testing.T) {
+	for _, alike := range []int{0, 100, 400, 510, 511, 512, 600, 3000, 3800} {
+		w := fetchtest.NewWorld(t)
+		rest := strings.Repeat("a=rtpmap:the same in every call\n", alike/32+1)[:alike]
+		if alike > 0 {
+			rest = rest[:alike-1] + "\n"
+		}
+		w.Put("network_log.2", rest+w.Text(30*time.Minute, 20*time.Minute), 20*time.Minute)
+		w.Put("network_log.1", rest+w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
+		w.Put("network_log", rest+w.Text(10*time.Minute, 0), 0)
+		g := newGrab(t, w.Dir, &conntest.Local{})
+		asked := w.Window(25*time.Minute, 0)
+		for range 2 {
+			row, err := g.Pass(t.Context(), asked, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.Coverage != evidence.Complete {
+				t.Errorf("%d bytes alike: %s, missing %v", alike, row.Coverage, row.Files[0].Missing)
+			}
+			if got := len(fetchtest.Marker.FindAllString(slice(t, g, "network_log"), -1)); got != 25*60 {
+				t.Errorf("%d bytes alike: %d records, want %d", alike, got, 25*60)
+			}
+		}
+	}
+}
+
+// So does who lends them to another collector, and who takes them.
+func TestLendAlike(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	rest := strings.Repeat("a=rtpmap:the same in every call\n", 20)
+	w.Put("network_log.1", rest+w.Text(12*time.Minute, 6*time.Minute), 6*time.Minute)
+	w.Put("network_log", rest+w.Text(6*time.Minute, 0), 0)
+	asked := w.Window(10*time.Minute, time.Minute)
+	lender := newGrab(t, w.Dir, &conntest.Local{})
+	lender.now = func() time.Time { return w.Now }
+	loan := loanOf(t, lender, passOf(w, lender, asked), asked)
+	g, row := unreached(t, asked)
+	row, err := g.Adopt(t.Context(), row, asked, loan)
+	if err != nil || row.Coverage != evidence.Complete {
+		t.Fatalf("%+v, %v", row, err)
+	}
+	if got, want := slice(t, g, "network_log"), slice(t, lender, "network_log"); got != want {
+		t.Errorf("%d bytes, want %d", len(got), len(want))
+	}
+}
