@@ -192,11 +192,21 @@ func (f *File) lookAgain() error {
 		return headErr
 	}
 	if !f.headWhole() && size > f.Size {
-		f.Size = size
-		return f.look(0)
+		return f.lookOn()
 	}
 	f.Size, f.MTime = size, mtime
 	return nil
+}
+
+// lookOn looks at a file that has grown, for more of its head; it may be cut off meanwhile.
+func (f *File) lookOn() error {
+	was := f.Info
+	err := f.look(0)
+	if err == nil && !f.Gzip && len(was.Head) > 0 && (f.At != was.At || !bytes.HasPrefix(f.Head, was.Head)) {
+		f.Info = was // of which what was copied is
+		return hostconn.ErrShort
+	}
+	return err
 }
 
 // After is what a handle shows after its bytes were read.
