@@ -32,16 +32,24 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	// Files may turn out to have been truncated under the hand (copy and
 	// truncate): then their siblings are looked for and the rest is taken there.
 	for try := range rounds {
-		listed := g.clock()
-		if err := g.holdInTurn(ctx, asked); err != nil {
+		listed, err := g.holdInTurn(ctx, asked)
+		if err != nil {
 			return err
 		}
 		if try == 0 {
 			if err := g.held(ctx, asked, <-clock, onHeld); err != nil {
 				return err
 			}
+			leave, err := lookInTurn(ctx)
+			if err != nil {
+				return err
+			}
+			defer leave() // a further round, before the next truncation, waits for nobody
 		}
-		again, err := g.takeInTurn(ctx, asked, func() *aim { return g.aim(asked, listed, try == rounds-1) })
+		again, err := false, g.takeRing(ctx, asked)
+		if err == nil {
+			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1))
+		}
 		if err != nil || !again {
 			if err == nil {
 				g.noteRetention(ctx)
@@ -111,31 +119,24 @@ var holding, looking admission.Door
 const holdFirst = 10 * time.Second
 
 // holdInTurn is hold, for the first time with few others at a time if the processors are full; what
-// comes after it waits until all others are held too.
-func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) error {
-	if !g.holder.HeldAt.IsZero() {
-		return g.hold(ctx, asked)
+// comes after it waits until all others are held too. listed is when its turn came: what is written
+// until then is held.
+func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) (listed time.Time, err error) {
+	if g.holder.HeldAt.IsZero() {
+		leave, err := holding.Enter(ctx)
+		if err != nil {
+			return listed, err
+		}
+		defer leave()
 	}
-	leave, err := holding.Enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return g.hold(ctx, asked)
+	listed = g.clock()
+	return listed, g.hold(ctx, asked)
 }
 
-// takeInTurn takes what the window needs, from the ring and from the host, as holdInTurn holds it.
-func (g *Grab) takeInTurn(ctx context.Context, asked evidence.Window, aim func() *aim) (again bool, err error) {
+// lookInTurn waits until all others are held, and until this host's files may be looked into.
+func lookInTurn(ctx context.Context) (leave func(), err error) {
 	holding.Clear(ctx, holdFirst)
-	leave, err := looking.Enter(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer leave()
-	if err := g.takeRing(ctx, asked); err != nil {
-		return false, err
-	}
-	return g.take(ctx, aim())
+	return looking.Enter(ctx)
 }
 
 // hold holds what the window may need, and takes over what the Holder says.
