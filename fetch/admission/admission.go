@@ -22,6 +22,9 @@ const (
 	behind = 4                      // goroutines for each processor that wait for it: then it is full
 )
 
+// runnable is where the runtime says how many goroutines wait for a processor.
+const runnable = "/sched/goroutines/runnable:goroutines"
+
 // A Door admits hosts. It is safe for concurrent use; the zero value is ready.
 type Door struct {
 	Full func() bool // the processors are; nil: as the runtime says
@@ -131,7 +134,7 @@ func (d *Door) full() bool {
 	if d.Full != nil {
 		return d.Full()
 	}
-	m := []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+	m := []metrics.Sample{{Name: runnable}}
 	metrics.Read(m)
 	return m[0].Value.Kind() == metrics.KindUint64 && m[0].Value.Uint64() > behind*uint64(runtime.GOMAXPROCS(0))
 }

@@ -3,6 +3,8 @@ package admission
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"runtime/metrics"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -146,4 +148,51 @@ func TestClear(t *testing.T) {
 			t.Errorf("all were inside after %v", took)
 		}
 	})
+}
+
+// The runtime says how many goroutines wait for a processor: if it did not, a Door would never be full.
+func TestFullAsTheRuntimeSays(t *testing.T) {
+	m := []metrics.Sample{{Name: runnable}}
+	if metrics.Read(m); m[0].Value.Kind() != metrics.KindUint64 {
+		t.Errorf("%s is of kind %v", runnable, m[0].Value.Kind())
+	}
+}
+
+// However many come, give up, hang and leave, nobody is forgotten and nothing is left.
+func TestComingAndGoing(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			var full atomic.Bool
+			d := &Door{Full: full.Load}
+			var all sync.WaitGroup
+			for range 300 {
+				time.Sleep(time.Duration(rnd.IntN(5)) * time.Millisecond)
+				full.Store(rnd.IntN(3) > 0)
+				patience, stay, quits := time.Duration(rnd.IntN(900))*time.Millisecond, time.Duration(rnd.IntN(800))*time.Millisecond, rnd.IntN(3) == 0
+				all.Go(func() {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if quits {
+						time.AfterFunc(patience, cancel)
+					}
+					leave, err := d.Enter(ctx)
+					if err != nil {
+						return
+					}
+					time.Sleep(stay)
+					leave()
+				})
+				all.Go(func() { d.Clear(t.Context(), time.Minute) })
+			}
+			began := time.Now()
+			all.Wait()
+			if took := time.Since(began); took > 300/few*counts+time.Second {
+				t.Errorf("seed %d: the last has gone after %v", seed, took)
+			}
+			if d.inside != 0 || len(d.waiting) != 0 || d.look != nil || d.nobody != nil {
+				t.Errorf("seed %d: afterwards %+v", seed, d)
+			}
+		})
+	}
 }
