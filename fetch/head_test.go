@@ -58,3 +58,31 @@ func TestLendAlike(t *testing.T) {
 		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
 }
+
+// What an earlier version has copied is known by its head, that was longer, and is not copied again.
+func TestHeadsOfAnEarlierVersion(t *testing.T) {
+	for _, length := range []int{100, 512, 4096} {
+		w := fetchtest.NewWorld(t)
+		text := map[string]string{"network_log.1": w.Text(20*time.Minute, 10*time.Minute), "network_log": w.Text(10*time.Minute, 0)}
+		w.Put("network_log.1", text["network_log.1"], 10*time.Minute)
+		w.Put("network_log", text["network_log"], 0)
+		asked := w.Window(15*time.Minute, 0)
+		g := newGrab(t, w.Dir, &conntest.Local{})
+		passOf(w, g, asked)
+		want := slice(t, g, "network_log")
+		f := g.store.state.family("network_log")
+		for _, e := range f.Pieces {
+			e.Head = []byte(text[e.Name][:length])
+		}
+		if err := g.save(); err != nil {
+			t.Fatal(err)
+		}
+		pieces := len(f.Pieces)
+		later := newGrab(t, w.Dir, &conntest.Local{})
+		later.Dir = g.Dir
+		row := passOf(w, later, asked)
+		if got := slice(t, later, "network_log"); got != want || len(later.store.state.family("network_log").Pieces) != pieces || row.Coverage != evidence.Complete {
+			t.Errorf("heads of %d bytes: %d bytes, want %d: %s", length, len(got), len(want), row.Coverage)
+		}
+	}
+}
