@@ -86,3 +86,33 @@ func TestHeadsOfAnEarlierVersion(t *testing.T) {
 		}
 	}
 }
+
+// A file of which there is only the heading that all begin with is none of the others: here two that were begun while
+// the names were read stand in the places of one that was never seen.
+func TestHeadingAlone(t *testing.T) {
+	for _, length := range []int{70, 91, 500, 600, 4000} {
+		w := fetchtest.NewWorld(t)
+		heading := strings.Repeat("=", length) + "\n"
+		w.Put("network_log.1", heading+w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
+		c := &conntest.Hook{}
+		g := newGrab(t, w.Dir, c)
+		asked := w.Window(15*time.Minute, 0)
+		passOf(w, g, asked)
+		w.Move("network_log.1", "network_log.2")
+		w.Put("network_log.1", heading+w.Text(10*time.Minute, 0), 0)
+		w.Put("network_log", heading, 0)
+		c.Listed = func(int) {
+			c.Listed = nil
+			for _, n := range []string{"2", "1"} {
+				w.Move("network_log."+n, "network_log."+string(n[0]+1))
+			}
+			w.Move("network_log", "network_log.1")
+			w.Put("network_log", heading, 0)
+		}
+		row := passOf(w, g, asked)
+		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+		if row.Coverage != evidence.Complete {
+			t.Errorf("a heading of %d bytes: %s, missing %v", length, row.Coverage, row.Files[0].Missing)
+		}
+	}
+}

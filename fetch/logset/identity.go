@@ -4,24 +4,45 @@ import (
 	"bytes"
 
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/internal/expressway"
 )
 
 // sameFile tells files by their heads, never by name, number or mtime alone.
-// Heads of a few bytes tell little: such a file is the one of the same name, if a
-// second look still shows no more, or the one that is the same altogether.
+// Heads of a few bytes tell little, and so does a heading behind which there is no record yet: such a file is
+// the one of the same name, if a second look still shows no more, or the one that is the same altogether.
 func sameFile(o, f *File) bool {
-	if len(o.Head) < hostconn.TinyHead && o.Refresh() != nil {
+	if (len(o.Head) < hostconn.TinyHead || o.vague() && alike(o, f)) && o.Refresh() != nil {
+		return false
+	}
+	if !alike(o, f) {
 		return false
 	}
 	n := min(len(o.Head), len(f.Head))
-	if o.At != f.At || !bytes.Equal(o.Head[:n], f.Head[:n]) {
-		return false
-	}
-	if n >= hostconn.TinyHead {
-		return true
+	if shorter := f; n >= hostconn.TinyHead {
+		if len(o.Head) < len(f.Head) {
+			shorter = o
+		}
+		if !shorter.vague() {
+			return true
+		}
 	}
 	whole := n > 0 && o.Size == f.Size && o.MTime.Equal(f.MTime) && len(o.Head) == len(f.Head)
 	return o.Gzip == f.Gzip && (whole || o.Name == f.Name && len(o.Head) == n)
+}
+
+// alike reports whether two files begin alike, as far as their heads go.
+func alike(o, f *File) bool {
+	n := min(len(o.Head), len(f.Head))
+	return o.At == f.At && bytes.Equal(o.Head[:n], f.Head[:n])
+}
+
+// vague reports whether other files may begin as f does: no record is in what there is of its head.
+func (f *File) vague() bool {
+	if f.headWhole() {
+		return false
+	}
+	_, ok := firstHead(f.Head, 0, true, expressway.Ref{MTime: f.MTime})
+	return !ok
 }
 
 // longer reports whether b's contents go further than a's. A gzip file's length
