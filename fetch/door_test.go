@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,10 +20,21 @@ import (
 func crowded(t *testing.T, others int) {
 	full := func() bool { return true }
 	holding.Full, looking.Full = full, full
-	t.Cleanup(func() { holding, looking = admission.Door{}, admission.Door{} })
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		all.Wait()
+		holding, looking = admission.Door{}, admission.Door{}
+	})
 	for range others {
 		for _, d := range []*admission.Door{&holding, &looking} {
-			go d.Enter(t.Context()) // and never leaves
+			all.Go(func() {
+				if leave, err := d.Enter(ctx); err == nil {
+					defer leave()
+					<-ctx.Done() // and is slow
+				}
+			})
 		}
 	}
 	synctest.Wait()
@@ -49,9 +61,6 @@ func TestCancelledAtADoor(t *testing.T) {
 			w := fetchtest.NewWorld(t)
 			w.Put("network_log", w.Text(10*time.Minute, 0), 0)
 			crowded(t, 100)
-			for range 200 { // who come later at the second door
-				time.AfterFunc(time.Second, func() { looking.Enter(t.Context()) })
-			}
 			gone := errors.New("gone")
 			ctx, cancel := context.WithTimeoutCause(t.Context(), after, gone)
 			defer cancel()

@@ -29,7 +29,7 @@ func TestCutOff(t *testing.T) {
 	g.store.state.Clock = &offset
 	cut := evidence.NewWindow(now.Add(-time.Hour), now)
 	lost := func(name, head string) *logset.File {
-		info := logset.Info{Name: name, Head: []byte(strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
+		info := logset.Info{Name: name, Head: []byte(fetchtest.Line(now.Add(-20*time.Minute), 1) + strings.Repeat(head, 100)), Size: 1000, MTime: now.Add(-10 * time.Minute), First: now.Add(-20 * time.Minute)}
 		return &logset.File{Info: info, Cut: cut, Looked: now, Found: &logset.Extent{From: 0, To: 500, Size: 1000}, FoundSize: 1000}
 	}
 	a, b, done := lost("network_log.1", "a"), lost("messages.1", "b"), lost("messages.2", "c")
