@@ -98,7 +98,7 @@ func exists(path string) bool {
 // Whatever happens to logs that begin alike, between looks at them and under the hand, each record of the window
 // is in the slice once or said to be missing.
 func TestRestlessAlike(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		if testrace.Skips(int(seed), 6) {
 			continue
 		}
