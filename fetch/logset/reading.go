@@ -77,7 +77,7 @@ func (b *budget) first() int64 {
 	for _, s := range b.shares {
 		all += s.bytes
 	}
-	if len(b.waiting) > 0 || all > b.most/4 {
+	if len(b.waiting) > 0 || all > b.most/2 {
 		return fewReads
 	}
 	return firstReads
