@@ -54,6 +54,15 @@ settle: 100ms`, c.box.IMAPS, c.box.User, c.smtp.SMTP, c.smtp.User, c.box.User, t
 	return c
 }
 
+// newCalmLab is a tellingLab that tells of no problem: that a slow machine has not proven the host within a
+// second is none here.
+func newCalmLab(t *testing.T) *tellingLab {
+	c := newTellingLab(t)
+	c.Extra = strings.Replace(c.Extra, "after: 1s, mail", "after: 1h, mail", 1)
+	c.Write()
+	return c
+}
+
 // watch runs a watch in this process until stop.
 func (c *tellingLab) watch() (w *collector.Collector, log *lines, stop func()) {
 	c.T.Helper()
@@ -159,11 +168,12 @@ func (l *lines) String() string {
 // triggers nothing; a restart tells nothing again.
 func TestTelling(t *testing.T) {
 	t.Parallel()
-	c := newTellingLab(t)
+	c := newCalmLab(t)
 	w, log, stop := c.watch()
 	c.until("the canary", func() bool { r := w.Status(); return len(r.Canaries) == 1 && !r.Canaries[0].Seen.IsZero() })
+	c.until("no problem", func() bool { return len(w.Status().Problems) == 0 })
 	r := w.Status()
-	if k := r.Canaries[0]; k.Missing || k.DelayS <= 0 || k.Seen.Before(k.Sent) || len(r.Problems) != 0 {
+	if k := r.Canaries[0]; k.Missing || k.DelayS <= 0 || k.Seen.Before(k.Sent) {
 		t.Errorf("%+v", r)
 	}
 	t.Logf("canary: %.3f s from SMTP to the watcher", r.Canaries[0].DelayS)
