@@ -285,7 +285,7 @@ func TestThroughAsMember(t *testing.T) {
 		return result{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
 	}
 	var o oneshot.Outcome
-	r := as(65432, "now", "--json")
+	r := as(65432, "now", "--json", "--patience", "2m")
 	r.decode(t, &o)
 	info, err := os.Stat(o.Bundle)
 	if r.code != 0 || err != nil || filepath.Dir(o.Bundle) != home || info.Sys().(*syscall.Stat_t).Uid != 65534 || info.Mode().Perm() != 0o600 {
