@@ -40,11 +40,11 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 			if err := g.held(ctx, asked, <-clock, onHeld); err != nil {
 				return err
 			}
-			leave, err := lookInTurn(ctx)
+			release, err := lookInTurn(ctx)
 			if err != nil {
 				return err
 			}
-			defer leave() // a further round, before the next truncation, waits for nobody
+			defer release() // a further round, before the next truncation, waits for nobody
 		}
 		again, err := false, g.takeRing(ctx, asked)
 		if err == nil {
@@ -113,7 +113,7 @@ func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
 }
 
 // Where all hosts of the process pass before they are held, and before their files are looked into.
-var holding, looking admission.Door
+var holding, looking admission.Controller
 
 // holdFirst is for how long others may be held before a host's files are looked into.
 const holdFirst = 10 * time.Second
@@ -123,20 +123,20 @@ const holdFirst = 10 * time.Second
 // until then is held.
 func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) (listed time.Time, err error) {
 	if g.holder.HeldAt.IsZero() {
-		leave, err := holding.Enter(ctx)
+		release, err := holding.Acquire(ctx)
 		if err != nil {
 			return listed, err
 		}
-		defer leave()
+		defer release()
 	}
 	listed = g.clock()
 	return listed, g.hold(ctx, asked)
 }
 
 // lookInTurn waits until all others are held, and until this host's files may be looked into.
-func lookInTurn(ctx context.Context) (leave func(), err error) {
-	holding.Clear(ctx, holdFirst)
-	return looking.Enter(ctx)
+func lookInTurn(ctx context.Context) (release func(), err error) {
+	holding.WaitEmpty(ctx, holdFirst)
+	return looking.Acquire(ctx)
 }
 
 // hold holds what the window may need, and takes over what the Holder says.

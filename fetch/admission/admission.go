@@ -25,47 +25,47 @@ const (
 // runnable is where the runtime says how many goroutines wait for a processor.
 const runnable = "/sched/goroutines/runnable:goroutines"
 
-// A Door admits hosts. It is safe for concurrent use; the zero value is ready.
-type Door struct {
-	Full func() bool // the processors are; nil: as the runtime says
+// A Controller admits hosts. It is safe for concurrent use; the zero value is ready.
+type Controller struct {
+	Saturated func() bool // the processors are; nil: as the runtime says
 
 	mu      sync.Mutex
 	inside  int           // that count
-	waiting []*entry      // in their order
+	waiting []*waiter     // in their order
 	look    *time.Timer   // nil: nobody waits
 	nobody  chan struct{} // closed when nobody waits any more; nil: nobody does
 }
 
-type entry struct {
+type waiter struct {
 	admitted chan struct{} // closed when it is
 	late     *time.Timer   // ends its counting
 	counted  bool
 }
 
-// Enter waits until the host is admitted, or until the end of ctx. leave says that it is held, or cannot be;
+// Acquire waits until the host is admitted, or until the end of ctx. release says that it is held, or cannot be;
 // to call it twice is harmless.
-func (d *Door) Enter(ctx context.Context) (leave func(), err error) {
-	e := &entry{admitted: make(chan struct{})}
-	d.mu.Lock()
-	d.waiting = append(d.waiting, e)
-	d.admit(few - d.inside)
-	d.mu.Unlock()
+func (c *Controller) Acquire(ctx context.Context) (release func(), err error) {
+	w := &waiter{admitted: make(chan struct{})}
+	c.mu.Lock()
+	c.waiting = append(c.waiting, w)
+	c.admit(few - c.inside)
+	c.mu.Unlock()
 
 	select {
-	case <-e.admitted:
-		return func() { d.leave(e) }, nil
+	case <-w.admitted:
+		return func() { c.release(w) }, nil
 	case <-ctx.Done():
-		d.leave(e)
+		c.release(w)
 		return nil, context.Cause(ctx)
 	}
 }
 
-// Clear waits until all that have come are admitted: what is done with those that are held has
+// WaitEmpty waits until all that have come are admitted: what is done with those that are held has
 // time until then. It waits for most at most, and not beyond the end of ctx.
-func (d *Door) Clear(ctx context.Context, most time.Duration) {
-	d.mu.Lock()
-	nobody := d.nobody
-	d.mu.Unlock()
+func (c *Controller) WaitEmpty(ctx context.Context, most time.Duration) {
+	c.mu.Lock()
+	nobody := c.nobody
+	c.mu.Unlock()
 	if nobody == nil {
 		return
 	}
@@ -79,60 +79,60 @@ func (d *Door) Clear(ctx context.Context, most time.Duration) {
 }
 
 // admit lets so many in, and looks again a little later if others are left.
-func (d *Door) admit(n int) {
-	for ; n > 0 && len(d.waiting) > 0; n-- {
-		e := d.waiting[0]
-		d.waiting = d.waiting[1:]
-		e.counted = true
-		d.inside++
-		e.late = time.AfterFunc(counts, func() { d.leave(e) })
-		close(e.admitted)
+func (c *Controller) admit(n int) {
+	for ; n > 0 && len(c.waiting) > 0; n-- {
+		w := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		w.counted = true
+		c.inside++
+		w.late = time.AfterFunc(counts, func() { c.release(w) })
+		close(w.admitted)
 	}
-	d.wait()
+	c.wait()
 }
 
 // wait sees to it that somebody looks after those who wait.
-func (d *Door) wait() {
+func (c *Controller) wait() {
 	switch {
-	case len(d.waiting) == 0 && d.look != nil:
-		d.look.Stop()
-		close(d.nobody)
-		d.look, d.nobody = nil, nil
-	case len(d.waiting) > 0 && d.look == nil:
-		d.nobody = make(chan struct{})
-		d.look = time.AfterFunc(gap, d.more)
+	case len(c.waiting) == 0 && c.look != nil:
+		c.look.Stop()
+		close(c.nobody)
+		c.look, c.nobody = nil, nil
+	case len(c.waiting) > 0 && c.look == nil:
+		c.nobody = make(chan struct{})
+		c.look = time.AfterFunc(gap, c.more)
 	}
 }
 
 // more admits few more if there is time for them.
-func (d *Door) more() {
-	full := d.full()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.look == nil {
+func (c *Controller) more() {
+	busy := c.saturated()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.look == nil {
 		return
 	}
-	d.look.Reset(gap)
-	if !full {
-		d.admit(few)
+	c.look.Reset(gap)
+	if !busy {
+		c.admit(few)
 	}
 }
 
-func (d *Door) leave(e *entry) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.waiting = slices.DeleteFunc(d.waiting, func(o *entry) bool { return o == e })
-	if e.counted {
-		e.counted = false
-		e.late.Stop()
-		d.inside--
+func (c *Controller) release(w *waiter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(o *waiter) bool { return o == w })
+	if w.counted {
+		w.counted = false
+		w.late.Stop()
+		c.inside--
 	}
-	d.admit(few - d.inside)
+	c.admit(few - c.inside)
 }
 
-func (d *Door) full() bool {
-	if d.Full != nil {
-		return d.Full()
+func (c *Controller) saturated() bool {
+	if c.Saturated != nil {
+		return c.Saturated()
 	}
 	m := []metrics.Sample{{Name: runnable}}
 	metrics.Read(m)

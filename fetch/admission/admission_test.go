@@ -16,19 +16,19 @@ import (
 // While the processors are full few are inside at a time, in the order in which they came.
 func TestFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &Door{Full: func() bool { return true }}
+		d := &Controller{Saturated: func() bool { return true }}
 		var inside, most atomic.Int32
 		var mu sync.Mutex
 		var order []int
 		var wg sync.WaitGroup
 		for i := range 1000 {
 			wg.Go(func() {
-				leave, err := d.Enter(t.Context())
+				release, err := d.Acquire(t.Context())
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				defer leave()
+				defer release()
 				most.Store(max(most.Load(), inside.Add(1)))
 				mu.Lock()
 				order = append(order, i)
@@ -53,20 +53,20 @@ func TestFew(t *testing.T) {
 func TestSlow(t *testing.T) {
 	for full, most := range map[bool]time.Duration{true: 100 / few * counts, false: 100 / few * gap} {
 		synctest.Test(t, func(t *testing.T) {
-			d := &Door{Full: func() bool { return full }}
+			d := &Controller{Saturated: func() bool { return full }}
 			ctx, cancel := context.WithCancel(t.Context())
 			began := time.Now()
 			var entered, all sync.WaitGroup
 			for range 100 {
 				entered.Add(1)
 				all.Go(func() {
-					leave, err := d.Enter(ctx)
+					release, err := d.Acquire(ctx)
 					if err != nil {
 						t.Error(err)
 					}
 					entered.Done()
 					<-ctx.Done()
-					leave()
+					release()
 				})
 			}
 			entered.Wait()
@@ -85,20 +85,20 @@ func TestSlow(t *testing.T) {
 // Who gives up waits no longer, and takes nobody's place.
 func TestGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &Door{Full: func() bool { return true }}
-		var leaves []func()
+		d := &Controller{Saturated: func() bool { return true }}
+		var releases []func()
 		for range few {
-			leave, err := d.Enter(t.Context())
+			release, err := d.Acquire(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			leaves = append(leaves, leave)
+			releases = append(releases, release)
 		}
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended := make(chan error, 1)
 		go func() {
-			_, err := d.Enter(ctx)
+			_, err := d.Acquire(ctx)
 			ended <- err
 		}()
 		synctest.Wait()
@@ -106,9 +106,9 @@ func TestGiveUp(t *testing.T) {
 		if err := <-ended; !errors.Is(err, gone) {
 			t.Error(err)
 		}
-		for _, leave := range leaves {
-			leave()
-			leave()
+		for _, release := range releases {
+			release()
+			release()
 		}
 		if d.inside != 0 || len(d.waiting) != 0 || d.look != nil {
 			t.Errorf("afterwards %+v", d)
@@ -116,12 +116,12 @@ func TestGiveUp(t *testing.T) {
 	})
 }
 
-// Clear waits until nobody waits at the door, but not for ever.
+// WaitEmpty waits until nobody waits for admission, but not for ever.
 func TestClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &Door{Full: func() bool { return true }}
+		d := &Controller{Saturated: func() bool { return true }}
 		began := time.Now()
-		d.Clear(t.Context(), time.Hour)
+		d.WaitEmpty(t.Context(), time.Hour)
 		if took := time.Since(began); took > 0 {
 			t.Errorf("with nobody there: %v", took)
 		}
@@ -129,42 +129,42 @@ func TestClear(t *testing.T) {
 		defer all.Wait()
 		for range 2 * few {
 			all.Go(func() {
-				leave, err := d.Enter(t.Context())
+				release, err := d.Acquire(t.Context())
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				time.Sleep(100 * time.Millisecond)
-				leave()
+				release()
 			})
 		}
 		synctest.Wait()
-		d.Clear(t.Context(), 20*time.Millisecond)
+		d.WaitEmpty(t.Context(), 20*time.Millisecond)
 		if took := time.Since(began); took != 20*time.Millisecond {
 			t.Errorf("it waited for %v, not 20 ms", took)
 		}
-		d.Clear(t.Context(), time.Hour)
+		d.WaitEmpty(t.Context(), time.Hour)
 		if took := time.Since(began); took != 100*time.Millisecond {
 			t.Errorf("all were inside after %v", took)
 		}
 	})
 }
 
-// The runtime says how many goroutines wait for a processor: if it did not, a Door would never be full.
-func TestFullAsTheRuntimeSays(t *testing.T) {
+// The runtime says how many goroutines wait for a processor: if it did not, a Controller would never be saturated.
+func TestSaturatedAsTheRuntimeSays(t *testing.T) {
 	m := []metrics.Sample{{Name: runnable}}
 	if metrics.Read(m); m[0].Value.Kind() != metrics.KindUint64 {
 		t.Errorf("%s is of kind %v", runnable, m[0].Value.Kind())
 	}
 }
 
-// However many come, give up, hang and leave, nobody is forgotten and nothing is left.
+// However many come, give up, hang and release, nobody is forgotten and nothing is left.
 func TestComingAndGoing(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			var full atomic.Bool
-			d := &Door{Full: full.Load}
+			d := &Controller{Saturated: full.Load}
 			var all sync.WaitGroup
 			for range 300 {
 				time.Sleep(time.Duration(rnd.IntN(5)) * time.Millisecond)
@@ -176,14 +176,14 @@ func TestComingAndGoing(t *testing.T) {
 					if quits {
 						time.AfterFunc(patience, cancel)
 					}
-					leave, err := d.Enter(ctx)
+					release, err := d.Acquire(ctx)
 					if err != nil {
 						return
 					}
 					time.Sleep(stay)
-					leave()
+					release()
 				})
-				all.Go(func() { d.Clear(t.Context(), time.Minute) })
+				all.Go(func() { d.WaitEmpty(t.Context(), time.Minute) })
 			}
 			began := time.Now()
 			all.Wait()

@@ -250,7 +250,7 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	wg.Go(func() { keepBook(ctx, w.health.Hosts.Growth, w.log) })
 	held := &quarantine{cfg: w.cfg.Load, store: w.Store, journal: w.journal, keys: &w.Mailboxes.keys, log: w.log}
 	wg.Go(func() { held.run(ctx) })
-	pauses := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
+	pauses := &pauseWatch{cfg: w.cfg.Load, sites: w.Runner.Sites, store: w.Store, gate: &w.sessions.gate, log: w.log}
 	pauses.look(time.Now()) // before the first login
 	wg.Go(func() { pauses.run(ctx) })
 	wg.Go(func() { w.drills.run(ctx) })

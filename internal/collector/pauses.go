@@ -20,15 +20,13 @@ const pauseEvery = time.Second
 
 // pauseWatch shuts the gate while hosts are paused, and says what begins and ends.
 type pauseWatch struct {
-	cfg   func() *config.Config // in force
+	cfg   func() *config.Config  // in force
+	sites func() []incident.Site // of it
 	store *incident.Store
 	gate  *gate.Gate
 	log   *slog.Logger
 	known map[string]incident.Pause // in force at the last look
 	bad   string
-
-	quietOf *config.Config // what quiet was made of
-	quiet   []incident.Site
 }
 
 // run looks until ctx ends; look has been called once before.
@@ -58,7 +56,7 @@ func (m *pauseWatch) look(now time.Time) {
 	}
 	m.gate.Set(shutHosts(cfg, byHand))
 	current := map[string]incident.Pause{}
-	for _, p := range slices.Concat(byHand, incident.QuietNow(m.withQuiet(cfg), now)) {
+	for _, p := range slices.Concat(byHand, incident.QuietNow(m.sites(), now)) {
 		key := p.Site + "\x00" + p.From.String() + p.Until.String() + p.By
 		if current[key] = p; m.known[key].Until.IsZero() {
 			m.log.Info("paused: alerts are recorded, nothing is grabbed", "site", EverySite(p.Site), "until", p.Until, "by", p.By, "reason", p.Reason)
@@ -70,14 +68,6 @@ func (m *pauseWatch) look(now time.Time) {
 		}
 	}
 	m.known = current
-}
-
-// withQuiet are the sites that have quiet hours: few of many, and looked at every second.
-func (m *pauseWatch) withQuiet(cfg *config.Config) []incident.Site {
-	if m.quietOf != cfg {
-		m.quietOf, m.quiet = cfg, slices.DeleteFunc(wiring.Sites(cfg), func(s incident.Site) bool { return len(s.Quiet) == 0 })
-	}
-	return m.quiet
 }
 
 // shutHosts are the hosts of which all sites are in a pause that was begun by hand.

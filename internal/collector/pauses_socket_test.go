@@ -40,7 +40,7 @@ func pausable(t *testing.T) *Collector {
 // It is asked for and ended over the socket, and shown in status.
 func TestPauseOverTheSocket(t *testing.T) {
 	w := pausable(t)
-	watch := &pauseWatch{cfg: w.cfg.Load, store: w.Store, gate: &w.sessions.gate, log: w.log}
+	watch := &pauseWatch{cfg: w.cfg.Load, sites: wiring.SitesInForce(w.cfg.Load), store: w.Store, gate: &w.sessions.gate, log: w.log}
 	mux := http.NewServeMux()
 	for _, p := range []string{"GET /pauses", "POST /pause", "POST /resume"} {
 		mux.Handle(p, Pauser{Store: w.Store, Cfg: w.cfg.Load})

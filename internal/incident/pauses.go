@@ -171,6 +171,9 @@ func QuietNow(sites []Site, now time.Time) []Pause {
 
 // quiet is the quiet hours of the site that last longest, if it has some now.
 func (s Site) quiet(now time.Time) (found Pause, ok bool) {
+	if len(s.Quiet) == 0 { // of most, which are looked at every second
+		return found, false
+	}
 	zone, err := time.LoadLocation(s.TimeZone)
 	if err != nil {
 		zone = time.UTC

@@ -48,8 +48,9 @@ func Relax(hosts int) {
 	if c.hosts == 0 {
 		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
 		c.percentNow, c.limitNow = gcPercent, c.limit
-		if c.garbage = gcPercent; inUse().live > gcGarbage {
-			c.garbage = int(gcGarbage * 100 / inUse().live)
+		c.garbage = gcPercent
+		if live := inUse().live; live > gcGarbage {
+			c.garbage = int(gcGarbage * 100 / live)
 		}
 	}
 	if c.hosts += hosts; c.hosts == 0 {
@@ -71,7 +72,7 @@ func Relax(hosts int) {
 	if m := inUse(); m.least() > limit {
 		limit = m.least() + gcStep // it need not be raised soon again
 	}
-	if limit = min(c.limit, limit); c.limitNow == c.limit || limit > c.limitNow {
+	if limit = min(c.limit, limit); limit != c.limitNow && (c.limitNow == c.limit || limit > c.limitNow) {
 		c.limitNow = limit
 		debug.SetMemoryLimit(limit)
 	}

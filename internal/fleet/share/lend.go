@@ -47,6 +47,7 @@ type lending struct {
 // Run lends what there is of incidents that are not sealed, and removes it when they are, until ctx ends.
 // Where the configuration does not say that this collector lends, it removes what it has lent before.
 func (l *Lender) Run(ctx context.Context, h Hub) error {
+	l.forgetFull()
 	r := &round{Lender: l, place: l.Place(), lent: map[string]*lending{}, stale: map[string]bool{}, loose: map[string]bool{}}
 	var err error
 	r.bucket, err = bucket(ctx, h)
@@ -105,6 +106,13 @@ func (l *Lender) sayFull(is bool) {
 		l.full = time.Time{}
 		l.Log.Info("the hub has room again for what is lent")
 	}
+}
+
+// forgetFull begins anew: the hub may be another one, or nothing is lent any more.
+func (l *Lender) forgetFull() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = time.Time{}
 }
 
 // Full is since when the hub has had no room for what is to be lent, as far as is known; nil: it has.

@@ -288,6 +288,16 @@ func TestFull(t *testing.T) {
 	if since, err := a.lender.Full(); !since.IsZero() || err != nil {
 		t.Errorf("there is room again, and still: since %v, %v", since, err)
 	}
+
+	// Who lends no more, by another configuration, has nothing to complain of.
+	no := &Lender{Place: func() Place { return Place{Tenant: "acme", Name: "dmz-c"} }, Log: a.lender.Log}
+	no.sayFull(true)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	no.Run(ended, a.hub.Load())
+	if since, err := no.Full(); err != nil {
+		t.Errorf("it lends no more: since %v, %v", since, err)
+	}
 }
 
 // TestClocks: of a collector whose clock is an hour ahead what it has counts where it was.

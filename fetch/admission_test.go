@@ -16,22 +16,22 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// crowded has others stand before this test at both doors, which are full.
+// crowded has others stand before this test at both controllers, which are saturated.
 func crowded(t *testing.T, others int) {
 	full := func() bool { return true }
-	holding.Full, looking.Full = full, full
+	holding.Saturated, looking.Saturated = full, full
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		cancel()
 		all.Wait()
-		holding, looking = admission.Door{}, admission.Door{}
+		holding, looking = admission.Controller{}, admission.Controller{}
 	})
 	for range others {
-		for _, d := range []*admission.Door{&holding, &looking} {
+		for _, d := range []*admission.Controller{&holding, &looking} {
 			all.Go(func() {
-				if leave, err := d.Enter(ctx); err == nil {
-					defer leave()
+				if release, err := d.Acquire(ctx); err == nil {
+					defer release()
 					<-ctx.Done() // and is slow
 				}
 			})
@@ -54,8 +54,8 @@ func TestHeldWhenItsTurnComes(t *testing.T) {
 	})
 }
 
-// Who is cancelled at a door, whichever it is, is gone at once and keeps nobody waiting.
-func TestCancelledAtADoor(t *testing.T) {
+// Who is cancelled while it waits, at whichever controller, is gone at once and keeps nobody waiting.
+func TestCancelledWhileWaiting(t *testing.T) {
 	for _, after := range []time.Duration{0, 100 * time.Millisecond, time.Second, 1600 * time.Millisecond, 2 * time.Second, 3 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			w := fetchtest.NewWorld(t)
@@ -79,8 +79,8 @@ func TestCancelledAtADoor(t *testing.T) {
 	}
 }
 
-// One that panics while it is held, or looked into, has left the door.
-func TestPanicBehindADoor(t *testing.T) {
+// One that panics while it is held, or looked into, has released its place.
+func TestPanicAfterAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		crowded(t, 0)
 		w := fetchtest.NewWorld(t)
@@ -88,7 +88,7 @@ func TestPanicBehindADoor(t *testing.T) {
 		for range 100 {
 			func() {
 				defer func() { recover() }()
-				c := &conntest.Hook{OnList: func(int) { panic("at the door") }}
+				c := &conntest.Hook{OnList: func(int) { panic("after admission") }}
 				newGrab(t, w.Dir, c).Pass(t.Context(), w.Window(5*time.Minute, 0), nil)
 			}()
 		}
@@ -99,7 +99,7 @@ func TestPanicBehindADoor(t *testing.T) {
 	})
 }
 
-// A host whose log is copied and truncated under the hand looks again at once, whoever waits at the doors.
+// A host whose log is copied and truncated under the hand looks again at once, whoever waits for admission.
 func TestFurtherRoundWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := fetchtest.NewWorld(t)
