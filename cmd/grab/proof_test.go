@@ -77,6 +77,16 @@ func problem(r status.Report, key string) *status.Problem {
 func TestRealProof(t *testing.T) {
 	t.Parallel()
 	s := newRealSite(t)
+	testsite.Until(t, "the peers have written to every log", func() bool {
+		for _, p := range s.peers {
+			for _, name := range []string{"network_log", "messages", "developer_log"} {
+				if st, err := os.Stat(filepath.Join(p.Dir(), name)); err != nil || st.Size() == 0 {
+					return false
+				}
+			}
+		}
+		return true
+	})
 	logs := filepath.Join(s.dir, "logs") // as mounted: the peer goes on to write elsewhere
 	mount := func(dir string) {
 		t.Helper()
