@@ -104,7 +104,7 @@ func (s *realSite) write() {
 	s.config = s.file("grab.yaml", fmt.Appendf(nil, `store: %[10]q
 %[11]smail: {server: %[2]q, mailbox: %[1]q, ca_file: ca.pem, user: %[3]q, password: {file: imap.secret}, poll: 2s}
 window: %[4]s
-settle: 500ms
+settle: %[12]s
 patience: 30s
 keep: {free: 1MiB}
 ssh: {user: %[5]q, key: {file: id}, known_hosts: known_hosts}
@@ -115,7 +115,7 @@ sites:
     hosts:
       - {name: expc01, role: C, address: %[6]q, logs: {dir: %[7]q}}
       - {name: expe01, role: E, address: %[8]q, logs: {dir: %[9]q}}
-`, s.mailbox, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), filepath.Join(s.dir, s.store), s.more))
+`, s.mailbox, s.mail.IMAPS, s.mail.User, s.window, s.sshd[0].User, s.sshd[0].Addr(), s.peers[0].Dir(), s.sshd[1].Addr(), s.peers[1].Dir(), filepath.Join(s.dir, s.store), s.more, realSettle))
 }
 
 // grab runs the program in this process.
