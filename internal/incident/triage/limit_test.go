@@ -105,6 +105,40 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// What lies within the window of an incident that the limit allows is in it, whatever comes
+// late and takes the news from it; but no opening moves to where there is no room.
+func TestLimitedWithin(t *testing.T) {
+	for name, c := range map[string]struct {
+		at   string // seconds and node, in the order of arrival
+		want string
+	}{
+		"an older one comes late":   {"400n1 399n2 0n2", "Aa-"},
+		"which was there before":    {"0n2 399n2 400n1", "-Aa"},
+		"a storm, of which its end": {"0n0 100n1 200n2 300n3 400n4 500n5 600n6 700n7 800n8 900n9 1000n10", "------Aaaaa"},
+		"of three":                  {"0n2 370n2 380n2 400n1 450n3", "-Aaaa"},
+		"no room before it":         {"0n1 3300n2 3599n2 3600n3", "A--B"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := incidenttest.FastStore(t, t.TempDir())
+			j := limitJournal(t, st, 1)
+			defer func() { j.Close() }()
+			var alerts []evidence.Alert
+			for i, s := range strings.Fields(c.at) {
+				var sec, node int
+				fmt.Sscanf(s, "%dn%d", &sec, &node)
+				a := incidenttest.AlertAt(time.Duration(sec)*time.Second, fmt.Sprint("n", node), -1)
+				a.ID = incidenttest.AlertID(fmt.Sprint(i))
+				alerts = append(alerts, a)
+				add(t, j, a)
+				decide(t, j)
+			}
+			if got := outcomes(t, st, alerts); got != c.want {
+				t.Errorf("%s: %s, want %s", c.at, got, c.want)
+			}
+		})
+	}
+}
+
 // A limited alert has its turn by the next mail of its node, though that brings
 // nothing new, as soon as there is room.
 func TestLimitedIsStillNews(t *testing.T) {

@@ -20,6 +20,7 @@ type group struct {
 	first   *entry // that opened it; nil: hosts were asked
 	kind    string
 	window  evidence.Window
+	part    string // the alert whose part of the limit it has; "": none was kept for it
 	members []incident.Member
 }
 
@@ -47,8 +48,8 @@ type planner struct {
 	kinds  map[string]*memory
 	sealed []*entry // of incidents that nothing joins any more, in alert order
 
-	share  share           // of the limit
-	chosen map[string]bool // alerts for which a part of the limit is kept, see chooseNewest
+	share  share                      // of the limit
+	chosen map[string]evidence.Window // by alerts for which a part of the limit is kept, see chooseNewest
 }
 
 func (p *planner) of(kind string) *memory {
@@ -84,10 +85,10 @@ func (s *siteIndex) judgeAlerts(c circumstances) (verdicts []verdict, whole bool
 	}
 	free := c
 	free.policy.Limit = 0
-	verdicts = s.judgeAll(free, nil)
+	verdicts = s.judgeAll(free, nil, nil)
 	if c.policy.Limit > 0 {
-		if chosen, all := s.chooseNewest(c, verdicts); !all {
-			verdicts = s.judgeAll(c, chosen)
+		if chosen, windows, all := s.chooseNewest(c, verdicts); !all {
+			verdicts = s.judgeAll(c, chosen, windows)
 		}
 	}
 	s.plan.policy = c.policy
@@ -103,14 +104,14 @@ func (s *siteIndex) judgeRest() (verdicts []verdict) {
 	return verdicts
 }
 
-// judgeAll judges everything. A started incident that grows backwards may reach alerts
-// that were judged before it was reached: they are judged again beside the grown one,
-// until a restart would change nothing.
-func (s *siteIndex) judgeAll(c circumstances, chosen []opening) (verdicts []verdict) {
+// judgeAll judges everything. An incident that grows backwards, a started one or one that was
+// chosen, may reach alerts that were judged before it was reached: they are judged again
+// beside the grown one, until a restart would change nothing.
+func (s *siteIndex) judgeAll(c circumstances, chosen []opening, windows map[string]evidence.Window) (verdicts []verdict) {
 	grown := map[string]evidence.Window{}
-	for again := true; again; again = s.plan.grewBack(grown) {
+	for again := true; again; again = s.plan.grewBack(grown) || widened(verdicts, windows) {
 		s.restartPlan(c, grown)
-		s.plan.choose(chosen)
+		s.plan.choose(chosen, windows)
 		verdicts = s.judgeRest()
 	}
 	return verdicts
@@ -122,6 +123,17 @@ func (p *planner) grewBack(grown map[string]evidence.Window) (some bool) {
 	for g, since := range p.begun {
 		if g.window.Since.Before(since) {
 			grown[g.key], some = g.window, true
+		}
+	}
+	return some
+}
+
+// widened widens the windows, by alert, that the limit has a part for, to those of the groups
+// that got it and begin earlier, and reports whether there are any.
+func widened(verdicts []verdict, windows map[string]evidence.Window) (some bool) {
+	for _, v := range verdicts {
+		if v.g != nil && v.g.part != "" && v.g.window.Since.Before(windows[v.g.part].Since) {
+			windows[v.g.part], some = windows[v.g.part].Union(v.g.window), true
 		}
 	}
 	return some
@@ -164,10 +176,12 @@ func (p *planner) verdictOf(e *entry) verdict {
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
 		return p.join(p.openGroup(g.key), e, why)
 	}
-	if full, note := p.share.full(p.share.of(e), p.policy.Limit); full && !p.chosen[e.id] {
+	g, note := p.spend(e)
+	if g == nil {
 		return verdict{e: e, limited: true, note: note}
 	}
-	return p.join(p.newGroup(e), e, why)
+	p.open = append(p.open, g)
+	return p.join(g, e, why)
 }
 
 // closeBefore closes the groups that e and later alerts cannot reach.
@@ -175,16 +189,6 @@ func (p *planner) closeBefore(e *entry) {
 	p.open = slices.DeleteFunc(p.open, func(g *group) bool {
 		return !g.window.Until.After(e.t.Add(-p.policy.Of(g.kind).Before))
 	})
-}
-
-// newGroup opens a group, which counts against the limit.
-func (p *planner) newGroup(e *entry) *group {
-	if !p.chosen[e.id] {
-		p.share.take(p.share.of(e))
-	}
-	g := &group{kind: e.kind, first: e, window: p.policy.WindowOf(e.kind, e.t)}
-	p.open = append(p.open, g)
-	return g
 }
 
 func (p *planner) join(g *group, e *entry, why incident.Why) verdict {
@@ -218,11 +222,16 @@ func (p *planner) openGroup(key string) *group {
 func (p *planner) joinable(groups []*group, e *entry) *group {
 	w := p.policy.WindowOf(e.kind, e.t)
 	for _, g := range slices.Backward(groups) {
-		if g.kind == e.kind && g.window.Overlaps(w) && (p.policy.Max <= 0 || g.window.Union(w).Length() <= p.policy.Max) {
+		if g.kind == e.kind && p.fits(g.window, w) {
 			return g
 		}
 	}
 	return nil
+}
+
+// fits reports whether two windows may be one incident's.
+func (p *planner) fits(a, b evidence.Window) bool {
+	return a.Overlaps(b) && (p.policy.Max <= 0 || a.Union(b).Length() <= p.policy.Max)
 }
 
 // newsOf says why an alert is no repeat: WhyNews, WhyAgain, or "" if it is one; by is

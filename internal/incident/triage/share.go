@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 )
 
@@ -31,6 +32,7 @@ func isLate(rec incident.AlertRecord) bool {
 type opening struct {
 	t        time.Time
 	id       string // of the alert
+	kind     string
 	node     string
 	from     string // the sender; "": not known
 	late     bool
@@ -38,7 +40,7 @@ type opening struct {
 }
 
 func openingOf(e *entry, site incident.Site) opening {
-	return opening{e.t, e.id, e.node, e.from, e.late, len(site.Nodes) > 0 && !site.Names(e.node)}
+	return opening{e.t, e.id, e.kind, e.node, e.from, e.late, len(site.Nodes) > 0 && !site.Names(e.node)}
 }
 
 func (o opening) compare(other opening) int {
@@ -56,6 +58,12 @@ func (s *share) of(e *entry) opening { return openingOf(e, s.site) }
 func (s *share) take(o opening) {
 	i, _ := slices.BinarySearchFunc(s.taken, o, opening.compare)
 	s.taken = slices.Insert(s.taken, i, o)
+}
+
+func (s *share) drop(o opening) {
+	if i, found := slices.BinarySearchFunc(s.taken, o, opening.compare); found {
+		s.taken = slices.Delete(s.taken, i, i+1)
+	}
 }
 
 // Which part of the limit was reached, for people.
@@ -141,14 +149,15 @@ func mayGiveWay(verdicts []verdict, incidents map[string]*incident.Incident) boo
 }
 
 // chooseNewest chooses the openings that the limit allows among those that there would
-// be without a limit, the newest first. all says that none had to be left out.
-func (s *siteIndex) chooseNewest(c circumstances, unlimited []verdict) (chosen []opening, all bool) {
+// be without a limit, the newest first, with the windows of their incidents by alert. all says
+// that none had to be left out.
+func (s *siteIndex) chooseNewest(c circumstances, unlimited []verdict) (chosen []opening, windows map[string]evidence.Window, all bool) {
 	spent := share{site: c.site, taken: openings(s.entries, c)}
-	seen := map[*group]bool{}
+	windows = map[string]evidence.Window{}
 	var wishes []opening
 	for _, v := range unlimited {
-		if v.g != nil && v.g.first == v.e && !seen[v.g] {
-			seen[v.g] = true
+		if v.g != nil && v.g.first == v.e {
+			windows[v.e.id] = v.g.window
 			wishes = append(wishes, spent.of(v.e))
 		}
 	}
@@ -159,14 +168,54 @@ func (s *siteIndex) chooseNewest(c circumstances, unlimited []verdict) (chosen [
 			chosen = append(chosen, o)
 		}
 	}
-	return chosen, len(chosen) == len(wishes)
+	return chosen, windows, len(chosen) == len(wishes)
 }
 
-// choose keeps a part of the limit for openings.
-func (p *planner) choose(chosen []opening) {
-	p.chosen = map[string]bool{}
+// choose keeps a part of the limit for openings, and for the windows of their incidents, by alert.
+func (p *planner) choose(chosen []opening, windows map[string]evidence.Window) {
+	p.chosen = map[string]evidence.Window{}
 	for _, o := range chosen {
-		p.chosen[o.id] = true
+		p.chosen[o.id] = windows[o.id]
 		p.share.take(o)
 	}
+}
+
+// spend takes the part of the limit that an incident needs which e opens: its own, if it was
+// chosen, or that of a chosen one which comes later and whose window it reaches, for else e
+// would be limited though its minutes are grabbed. g is the incident's group; nil: there is no
+// room, and note says why.
+func (p *planner) spend(e *entry) (g *group, note string) {
+	g = &group{kind: e.kind, first: e, window: p.policy.WindowOf(e.kind, e.t)}
+	if _, mine := p.chosen[e.id]; mine {
+		g.part = e.id
+		return g, ""
+	}
+	o, next := p.share.of(e), p.nextChosen(e, g.window)
+	if next != nil {
+		p.share.drop(*next)
+	}
+	if full, note := p.share.full(o, p.policy.Limit); full {
+		if next != nil {
+			p.share.take(*next)
+		}
+		return nil, note
+	}
+	p.share.take(o)
+	if next != nil {
+		g.part, g.window = next.id, g.window.Union(p.chosen[next.id])
+		delete(p.chosen, next.id)
+	}
+	return g, ""
+}
+
+// nextChosen is the first of the chosen openings not before e that can share an incident with
+// its window; nil: there is none.
+func (p *planner) nextChosen(e *entry, w evidence.Window) *opening {
+	at, _ := slices.BinarySearchFunc(p.share.taken, e.t, func(x opening, t time.Time) int { return x.t.Compare(t) })
+	for _, x := range p.share.taken[at:] {
+		if kept, ok := p.chosen[x.id]; ok && x.kind == e.kind && p.fits(w, kept) {
+			return &x
+		}
+	}
+	return nil
 }
