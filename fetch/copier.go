@@ -175,6 +175,7 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 		return false, err
 	}
 	c.f.seen(&file.Info)
+	c.store.lengthenHeads(c.f, &file.Info)
 	c.f.asHost(&file.Info)
 	return false, c.saveSometimes()
 }

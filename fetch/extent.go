@@ -35,13 +35,21 @@ type extent struct {
 	agrees bool         // with the host, as far as it was looked at
 }
 
-// isOf knows a file again by its head, or if that is short by all of it.
+// isOf knows a file again by its head. Where that is short, or no record is in it, other files may
+// begin alike: then by all of it, or by the name if there is no more of the extent than they share.
 func (e *extent) isOf(file *logset.Info) bool {
 	n := min(len(e.Head), len(file.Head))
-	if e.At != file.At || !bytes.Equal(e.Head[:n], file.Head[:n]) {
+	if e.At != file.At || n == 0 || !bytes.Equal(e.Head[:n], file.Head[:n]) {
 		return false
 	}
-	return n >= hostconn.TinyHead || n > 0 && len(e.Head) == len(file.Head) && e.Size == file.Size
+	shorter := file
+	if len(e.Head) < len(file.Head) {
+		shorter = e.info()
+	}
+	if n >= hostconn.TinyHead && !shorter.Vague() {
+		return true
+	}
+	return len(e.Head) == len(file.Head) && e.Size == file.Size || n >= hostconn.TinyHead && e.Name == file.Name && e.end() <= e.At+int64(n)
 }
 
 // info is what is known of the file.
@@ -74,6 +82,31 @@ func (s *store) lastRecord(e *extent) (t time.Time, off int64) {
 			t, off = line.Time, line.Offset
 		}
 	}
+}
+
+// lengthenHeads has what is on disk of a file be known by more of it, where its head was looked at
+// when there was little in it: the file grew before it was copied.
+func (s *store) lengthenHeads(f *family, file *logset.Info) {
+	for _, e := range f.of(file) {
+		at := e.At + int64(len(e.Head))
+		if e.Offset > at || at >= e.end() || len(e.Head) >= hostconn.TinyHead && !e.info().Vague() {
+			continue
+		}
+		more := make([]byte, min(int64(hostconn.HeadSize-len(e.Head)), e.end()-at))
+		if s.readAt(e, more, at) == nil {
+			e.Head = slices.Concat(e.Head, more)
+		}
+	}
+}
+
+// readAt reads a part of a file of the host from what is on disk of it.
+func (s *store) readAt(e *extent, b []byte, at int64) error {
+	file, err := os.Open(s.path(e.File))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return hostconn.ReadFull(file, b, at-e.Offset)
 }
 
 // cutRecord notes that the last record of an extent is not whole, and returns its time.

@@ -32,9 +32,10 @@ func (c *copier) fill(ctx context.Context, src source, from, to int64) error {
 		if e == nil {
 			c.f.Seq++
 			e = &extent{Name: src.info.Name, Head: src.info.Head, At: src.info.At, Size: src.info.Size, MTime: src.info.MTime, First: src.info.First,
-				Offset: l.from, File: fmt.Sprintf("%s.%d.raw", c.f.name, c.f.Seq), From: src.origin, owner: src.info}
+				Offset: l.from, File: fmt.Sprintf("%s.%d.raw", c.f.name, c.f.Seq), From: src.origin}
 			c.f.Pieces = append(c.f.Pieces, e)
 		}
+		e.owner = src.info
 		if err := c.extend(ctx, src, e, l.to); err != nil {
 			return err
 		}

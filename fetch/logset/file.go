@@ -250,7 +250,7 @@ func (f *File) Grown() bool {
 }
 
 // headWhole reports whether more of the file would not make its head longer.
-func (f *File) headWhole() bool { return f.cut || len(f.Head) == hostconn.HeadSize }
+func (i *Info) headWhole() bool { return i.cut || len(i.Head) == hostconn.HeadSize }
 
 // ShowFirst finds the time of the first record in the head, unless it is known.
 func (f *File) ShowFirst(zone *time.Location) {

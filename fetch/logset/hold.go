@@ -79,7 +79,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		}
 		news := h.adoptKnown(opened, at)
 		todo, over := h.unheld(entries, oldest)
-		fresh, err := h.openAll(ctx, todo)
+		fresh, moved, err := h.openAll(ctx, todo)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 			s.findBreaks(h.round, entries)
 		}
 		h.leaveOut(over)
-		if !news {
+		if !news && !moved {
 			return nil
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // Heads of a few bytes tell little, and so does a heading behind which there is no record yet: such a file is
 // the one of the same name, if a second look still shows no more, or the one that is the same altogether.
 func sameFile(o, f *File) bool {
-	if (len(o.Head) < hostconn.TinyHead || o.vague() && alike(o, f)) && o.Refresh() != nil {
+	if (len(o.Head) < hostconn.TinyHead || o.Vague() && alike(o, f)) && o.Refresh() != nil {
 		return false
 	}
 	if !alike(o, f) {
@@ -22,7 +22,7 @@ func sameFile(o, f *File) bool {
 		if len(o.Head) < len(f.Head) {
 			shorter = o
 		}
-		if !shorter.vague() {
+		if !shorter.Vague() {
 			return true
 		}
 	}
@@ -36,12 +36,13 @@ func alike(o, f *File) bool {
 	return o.At == f.At && bytes.Equal(o.Head[:n], f.Head[:n])
 }
 
-// vague reports whether other files may begin as f does: no record is in what there is of its head.
-func (f *File) vague() bool {
-	if f.headWhole() {
+// Vague reports whether other files may begin as this one does: no record is in what there is of
+// its head, and there may be more of it.
+func (i *Info) Vague() bool {
+	if i.headWhole() {
 		return false
 	}
-	_, ok := firstHead(f.Head, 0, true, expressway.Ref{MTime: f.MTime})
+	_, ok := firstHead(i.Head, 0, true, expressway.Ref{MTime: i.MTime})
 	return !ok
 }
 

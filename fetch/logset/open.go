@@ -68,10 +68,14 @@ func (h *Holder) openKnown(ctx context.Context, known []hostconn.Entry) ([]*File
 }
 
 // openAll opens files, all of them before any is read. One that is gone, or
-// that cannot be opened, is written down and passed over.
-func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry) ([]*File, error) {
+// that cannot be opened, is written down and passed over. moved says that a file was shorter than
+// the listing had it: what it had is under another name by now.
+func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry) (opened []*File, moved bool, lost error) {
 	files, errs := h.open(ctx, entries, openAtOne)
-	opened, lost := sound(files, errs, func(i int) bool {
+	for i, f := range files {
+		moved = moved || errs[i] == nil && f.Size < entries[i].Size
+	}
+	opened, lost = sound(files, errs, func(i int) bool {
 		s := h.setOf(entries[i].Name)
 		switch {
 		case errors.Is(errs[i], fs.ErrNotExist):
@@ -89,7 +93,7 @@ func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry) ([]*File
 			f.Handle.Close()
 		}
 	}
-	return opened, lost
+	return opened, moved, lost
 }
 
 // open opens files, so many at once, and then looks at their heads.
