@@ -17,7 +17,11 @@ func answer(t *testing.T, states ...string) string {
 	t.Helper()
 	r := status.Report{Incidents: []status.Incident{}, Sites: []status.Site{}}
 	for _, s := range states {
-		r.Incidents = append(r.Incidents, status.Incident{Incident: "20260302T141407Z-hq-3fa2c1", Site: "hq", State: s, Since: time.Now(), Error: `not "running"`})
+		i := status.Incident{Incident: "20260302T141407Z-hq-3fa2c1", Site: "hq", State: s, Since: time.Now(), Error: `not "running"`}
+		if s == "standing" {
+			i.State, i.Standing = "running", "standing by: dmz-b seals it"
+		}
+		r.Incidents = append(r.Incidents, i)
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -64,6 +68,8 @@ func TestRestart(t *testing.T) {
 		{"one waits", answer(t, "waiting"), "0", false, "its old version goes on"},
 		{"hosts are asked", answer(t, "failed", "running"), "0", false, "systemctl restart grab"},
 		{"one is sealed now", answer(t, "sealing", "failed"), "0", false, "its old version goes on"},
+		{"another collector seals it", answer(t, "standing", "failed"), "0", true, "runs in its new version"},
+		{"another collector seals one of two", answer(t, "running", "standing"), "0", false, "its old version goes on"},
 		{"it says nothing", "", "0", false, "or did not say that it is not"},
 		{"it says something else", `{"error": "no"}`, "0", false, "its old version goes on"},
 		{"it does not run", answer(t), "3", false, ""},
