@@ -60,6 +60,13 @@ func (e *extent) info() *logset.Info {
 // whole is the length without a record at the end of which the rest was not got.
 func (e *extent) whole() int64 { return e.Length - e.Cut }
 
+// hasAllOf reports whether what another extent of the same file has is in this one too: both are of one source, or
+// it is no more than the heads by which they are known.
+func (e *extent) hasAllOf(o *extent) bool {
+	same := e.From == o.From && e.By == o.By || o.end() <= o.At+int64(min(len(e.Head), len(o.Head)))
+	return same && e.Offset <= o.Offset && o.Offset+o.whole() <= e.Offset+e.whole() && e.isOf(o.info())
+}
+
 // end is where it ends in the file.
 func (e *extent) end() int64 { return e.Offset + e.Length }
 

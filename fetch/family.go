@@ -61,7 +61,6 @@ func (f *family) lacking(file *logset.Info, origin string, from, to int64) (part
 		if e.Offset > from && from < to {
 			parts = append(parts, lack{from, min(e.Offset, to), last})
 		}
-		last = nil
 		if end := e.end(); end >= from {
 			from, last = end, e
 			if e.From != origin || e.By != "" {
@@ -104,7 +103,7 @@ func (f *family) asHost(file *logset.Info) {
 	}
 }
 
-// sorted lists the extents that hold whole records in time order.
+// sorted lists the extents that hold whole records in time order, each part of a file once.
 func (f *family) sorted() []*extent {
 	var out []*extent
 	for _, e := range f.Pieces {
@@ -116,9 +115,25 @@ func (f *family) sorted() []*extent {
 		if c := logset.InTime(a.info(), b.info()); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.Offset, b.Offset)
+		return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(b.whole(), a.whole()))
 	})
-	return out
+	return once(out)
+}
+
+// once leaves out of sorted extents what another one of the same file has: where files begin alike, what there was of
+// several that had only been begun is known as the beginning of one.
+func once(sorted []*extent) []*extent {
+	kept := sorted[:0]
+	for _, e := range sorted {
+		double := false
+		for i := len(kept) - 1; i >= 0 && !double && logset.InTime(kept[i].info(), e.info()) == 0; i-- {
+			double = kept[i].hasAllOf(e)
+		}
+		if !double {
+			kept = append(kept, e)
+		}
+	}
+	return kept
 }
 
 // cover notes that all records of w, in the host's time, that lie in asked are

@@ -116,3 +116,33 @@ func TestHeadingAlone(t *testing.T) {
 		}
 	}
 }
+
+// Of files that have only been begun several may be taken for the beginning of one: it is in the slice once, and no
+// record is torn by it.
+func TestHeadingOnce(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	heading := strings.Repeat("=", 90) + "\n"
+	w.Put("network_log.1", w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
+	dir, asked := "", w.Window(15*time.Minute, 0)
+	for i, text := range []string{heading, heading[:80], heading} { // by as many grabs
+		if i == 2 {
+			text += w.Text(10*time.Minute, 0)
+		}
+		w.Put("network_log", text, 0)
+		g := newGrab(t, w.Dir, &conntest.Local{})
+		if dir != "" {
+			g.Dir = dir
+		}
+		dir = g.Dir
+		row := passOf(w, g, asked)
+		got := slice(t, g, "network_log")
+		w.Honest(row, asked, func(string) string { return got })
+		if strings.Contains(got, "=2") {
+			t.Error("a record is torn")
+		}
+		if n := strings.Count(got, strings.Repeat("=", 40)); i == 2 && n != 2 {
+			t.Errorf("%d halves of a heading", n)
+		}
+		g.Close()
+	}
+}
