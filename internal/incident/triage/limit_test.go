@@ -139,6 +139,35 @@ func TestLimitedWithin(t *testing.T) {
 	}
 }
 
+// A long storm of short windows takes no step for each of its alerts: the incident of its end reaches some way back, the
+// rest stays limited.
+func TestLimitedSteps(t *testing.T) {
+	st := incidenttest.FastStore(t, t.TempDir())
+	policy := limitPolicy(1)
+	policy.Before, policy.After = time.Second, time.Second
+	j, err := OpenJournal(st, incidenttest.Sites, policy, nil, func() time.Time { return incidenttest.T0.Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	var alerts []evidence.Alert
+	for i := range 410 { // over 10 min and 15 s: the limit has room for the last 15 s
+		a := incidenttest.AlertAt(time.Duration(i)*1500*time.Millisecond, fmt.Sprint("n", i), -1)
+		alerts = append(alerts, a)
+		if _, err := j.Take(t.Context(), a, nil, false, a.Time.Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Commit(0); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, j)
+	got := outcomes(t, st, alerts)
+	if limited := strings.Count(got, "-"); !strings.HasSuffix(got, "aaaaaaaaaaaaaaaaaaaa") || limited < 410-20-2*mostSteps {
+		t.Errorf("%d limited: %s", limited, got)
+	}
+}
+
 // A limited alert has its turn by the next mail of its node, though that brings
 // nothing new, as soon as there is room.
 func TestLimitedIsStillNews(t *testing.T) {

@@ -104,15 +104,23 @@ func (s *siteIndex) judgeRest() (verdicts []verdict) {
 	return verdicts
 }
 
+// mostSteps is how often everything is judged anew for windows that reach further back. Each step is
+// about half of a window or more: with the usual ones window.max is reached before. Who forges mails could
+// else have thousands of them judged thousands of times, where window.max is many windows long.
+const mostSteps = 12
+
 // judgeAll judges everything. An incident that grows backwards, a started one or one that was
 // chosen, may reach alerts that were judged before it was reached: they are judged again
-// beside the grown one, until a restart would change nothing.
+// beside the grown one, until a restart would change nothing. One that was chosen grows mostSteps
+// times at most.
 func (s *siteIndex) judgeAll(c circumstances, chosen []opening, windows map[string]evidence.Window) (verdicts []verdict) {
 	grown := map[string]evidence.Window{}
-	for again := true; again; again = s.plan.grewBack(grown) || widened(verdicts, windows) {
+	steps := 0
+	for again := true; again; steps++ {
 		s.restartPlan(c, grown)
 		s.plan.choose(chosen, windows)
 		verdicts = s.judgeRest()
+		again = s.plan.grewBack(grown) || steps < mostSteps && widened(verdicts, windows)
 	}
 	return verdicts
 }
