@@ -1,7 +1,9 @@
 package fetch
 
 import (
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,5 +146,25 @@ func TestHeadingOnce(t *testing.T) {
 			t.Errorf("%d halves of a heading", n)
 		}
 		g.Close()
+	}
+}
+
+// Many files of which there is only the heading are not looked at for each other.
+func TestManyHeadings(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	heading := strings.Repeat("=", 300) + "\n"
+	const files = 60
+	for i := range files {
+		w.Put(fmt.Sprintf("network_log.%d", i+1), heading, time.Duration(5*60+i)*time.Second)
+	}
+	w.Put("network_log", heading+w.Text(5*time.Minute, 0), 0)
+	var looks atomic.Int64
+	g := newGrab(t, w.Dir, &conntest.Hook{OnStat: func(*conntest.HookHandle) { looks.Add(1) }})
+	asked := w.Window(4*time.Minute, 0)
+	for range 2 {
+		looks.Store(0)
+		if row := passOf(w, g, asked); row.Coverage != evidence.Complete || looks.Load() > 8*files {
+			t.Errorf("%d looks at %d files: %s, missing %v", looks.Load(), files, row.Coverage, row.Files[0].Missing)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Heads of a few bytes tell little, and so does a heading behind which there is no record yet: such a file is
 // the one of the same name, if a second look still shows no more, or the one that is the same altogether.
 func sameFile(o, f *File) bool {
-	if (len(o.Head) < hostconn.TinyHead || o.Vague() && alike(o, f)) && o.Refresh() != nil {
+	if (len(o.Head) < hostconn.TinyHead || alike(o, f) && o.Vague() && !besides(o, f)) && o.Refresh() != nil {
 		return false
 	}
 	if !alike(o, f) {
@@ -28,6 +28,12 @@ func sameFile(o, f *File) bool {
 	}
 	whole := n > 0 && o.Size == f.Size && o.MTime.Equal(f.MTime) && len(o.Head) == len(f.Head)
 	return o.Gzip == f.Gzip && (whole || o.Name == f.Name && len(o.Head) == n)
+}
+
+// besides reports whether two files are two headings of the same length: no second look is needed, of many such
+// files each would be looked at for each other.
+func besides(o, f *File) bool {
+	return o.Size == f.Size && !o.MTime.Equal(f.MTime) && o.Name != f.Name && f.Vague()
 }
 
 // alike reports whether two files begin alike, as far as their heads go.
