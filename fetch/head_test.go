@@ -168,3 +168,18 @@ func TestManyHeadings(t *testing.T) {
 		}
 	}
 }
+
+// A listing that always has files larger than they are is looked at once more, and not again and again.
+func TestListedLarger(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.1", w.Text(5*time.Minute, 3*time.Minute), 3*time.Minute)
+	w.Put("network_log", w.Text(3*time.Minute, 0), 0)
+	conn := &conntest.Hook{Stat: func(_ string, size int64) int64 { return size - size%1000 - 1 }}
+	g := newGrab(t, w.Dir, conn)
+	for range 2 {
+		conn.Lists = 0
+		if passOf(w, g, w.Window(2*time.Minute, time.Minute)); conn.Lists != 2 {
+			t.Errorf("the folder was listed %d times", conn.Lists)
+		}
+	}
+}

@@ -71,6 +71,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		return err
 	}
 	defer h.missIrregular(oldest)
+	short := map[hostconn.Entry]bool{}
 	for range Relistings {
 		h.round++
 		entries, opened, at, err := h.listAndOpen(ctx, oldest)
@@ -79,7 +80,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		}
 		news := h.adoptKnown(opened, at)
 		todo, over := h.unheld(entries, oldest)
-		fresh, moved, err := h.openAll(ctx, todo)
+		fresh, moved, err := h.openAll(ctx, todo, short)
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ var (
 // takeFile copies what the ring lacks of one held file.
 func (f *familyKeeper) takeFile(ctx context.Context, h *logset.File, since time.Time) error {
 	now := f.ring.now()
-	if len(h.Head) < hostconn.TinyHead {
+	if len(h.Head) < hostconn.TinyHead || h.Vague() { // others may begin so too
 		old := h.Name != f.name && f.ring.hostTime(now).Sub(h.MTime) > 2*logset.Rest
 		switch {
 		case h.Size == 0 || old && h.MTime.Before(since):
