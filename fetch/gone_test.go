@@ -135,3 +135,25 @@ func (h *vanishingHandle) Stat() (int64, time.Time, error) {
 	}
 	return h.Handle.Stat()
 }
+
+// What was listed, and was another file when it was opened, is said to be missing if no name has it any more.
+func TestGoneBetweenListingAndOpening(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.1", w.Text(5*time.Minute, 3*time.Minute), 3*time.Minute)
+	w.Put("network_log", w.Text(3*time.Minute, time.Minute), time.Minute)
+	conn := &conntest.Hook{}
+	conn.Listed = func(n int) {
+		if n == 1 { // two rotations, of which the second forgets
+			w.Move("network_log", "network_log.1")
+			w.Put("network_log.1", w.Text(time.Minute, 30*time.Second), 30*time.Second)
+			w.Put("network_log", w.Text(30*time.Second, 0), 0)
+		}
+	}
+	g := newGrab(t, w.Dir, conn)
+	asked := w.Window(4*time.Minute, 0)
+	row := passOf(w, g, asked)
+	w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+	if row.Coverage == evidence.Complete {
+		t.Errorf("%+v", row.Files)
+	}
+}

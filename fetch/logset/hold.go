@@ -71,7 +71,8 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		return err
 	}
 	defer h.missIrregular(oldest)
-	short := map[hostconn.Entry]bool{}
+	short := map[hostconn.Entry]int{}
+	defer h.missReplaced(short)
 	for range Relistings {
 		h.round++
 		entries, opened, at, err := h.listAndOpen(ctx, oldest)
@@ -204,6 +205,16 @@ func (h *Holder) leaveOut(over []hostconn.Entry) {
 	}
 	if len(over) > 0 {
 		h.note("the folder has more than %d log files; the oldest were left out", hostconn.MaxFiles)
+	}
+}
+
+// missReplaced writes down what was listed once and was another, shorter file when it was opened.
+func (h *Holder) missReplaced(short map[hostconn.Entry]int) {
+	for e, times := range short {
+		if times == 1 {
+			s := h.setOf(e.Name)
+			s.Missed = append(s.Missed, Missed{e, evidence.ReasonVanished})
+		}
 	}
 }
 

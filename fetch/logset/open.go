@@ -69,13 +69,14 @@ func (h *Holder) openKnown(ctx context.Context, known []hostconn.Entry) ([]*File
 
 // openAll opens files, all of them before any is read. One that is gone, or
 // that cannot be opened, is written down and passed over. moved says that a file was shorter than
-// the listing had it: what it had is under another name by now. A listing that says the same again
-// is not believed; in short is what it said.
-func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, short map[hostconn.Entry]bool) (opened []*File, moved bool, lost error) {
+// the listing had it: what it had is under another name by now, or gone. A listing that says the
+// same again is not believed; in short is how often it said so.
+func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, short map[hostconn.Entry]int) (opened []*File, moved bool, lost error) {
 	files, errs := h.open(ctx, entries, openAtOne)
 	for i, f := range files {
-		if errs[i] == nil && f.Size < entries[i].Size && !short[entries[i]] {
-			moved, short[entries[i]] = true, true
+		if errs[i] == nil && f.Size < entries[i].Size {
+			moved = moved || short[entries[i]] == 0
+			short[entries[i]]++
 		}
 	}
 	opened, lost = sound(files, errs, func(i int) bool {
