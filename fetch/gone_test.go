@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,18 +137,38 @@ func (h *vanishingHandle) Stat() (int64, time.Time, error) {
 	return h.Handle.Stat()
 }
 
+// rotating is a host on which something happens between the opening of two files.
+type rotating struct {
+	*conntest.Hook
+	first, then string
+	between     func()
+	opened      chan struct{} // closed when first is
+	once, held  sync.Once
+}
+
+func (c *rotating) Open(ctx context.Context, name string) (hostconn.Handle, error) {
+	if filepath.Base(name) == c.then {
+		<-c.opened
+		c.once.Do(c.between)
+	}
+	h, err := c.Hook.Open(ctx, name)
+	if filepath.Base(name) == c.first {
+		c.held.Do(func() { close(c.opened) })
+	}
+	return h, err
+}
+
 // What was listed, and was another file when it was opened, is said to be missing if no name has it any more.
 func TestGoneBetweenListingAndOpening(t *testing.T) {
 	w := fetchtest.NewWorld(t)
-	w.Put("network_log.1", w.Text(5*time.Minute, 3*time.Minute), 3*time.Minute)
-	w.Put("network_log", w.Text(3*time.Minute, time.Minute), time.Minute)
-	conn := &conntest.Hook{}
-	conn.Listed = func(n int) {
-		if n == 1 { // two rotations, of which the second forgets
-			w.Move("network_log", "network_log.1")
-			w.Put("network_log.1", w.Text(time.Minute, 30*time.Second), 30*time.Second)
-			w.Put("network_log", w.Text(30*time.Second, 0), 0)
-		}
+	w.Put("network_log.2", w.Text(5*time.Minute, 3*time.Minute), 3*time.Minute)
+	w.Put("network_log.1", w.Text(3*time.Minute, time.Minute), time.Minute)
+	w.Put("network_log", w.Text(time.Minute, 30*time.Second), 30*time.Second)
+	conn := &rotating{Hook: &conntest.Hook{}, first: "network_log.2", then: "network_log.1", opened: make(chan struct{})}
+	conn.between = func() { // two rotations, of which each forgets a file
+		w.Move("network_log", "network_log.2")
+		w.Put("network_log.1", w.Text(30*time.Second, 20*time.Second), 20*time.Second)
+		w.Put("network_log", w.Text(20*time.Second, 0), 0)
 	}
 	g := newGrab(t, w.Dir, conn)
 	asked := w.Window(4*time.Minute, 0)

@@ -197,18 +197,12 @@ func (p *Plan) SyslogDated() bool {
 	})
 }
 
-// Holds reports whether a file that was listed is among the files, under whatever name. It may
-// have grown before it was renamed, if it was the live one or had just been: then its records
-// begin before the time that was listed. A file may have been compressed.
+// Holds reports whether a file that was listed is among the files, under whatever name. The live
+// file may have grown before it was renamed: then its records begin before the time that was
+// listed. A file may have been compressed.
 func (p *Plan) Holds(e hostconn.Entry) bool {
 	return slices.ContainsFunc(p.Files, func(f *File) bool {
-		if f.Size == e.Size && f.MTime.Equal(e.MTime) || f.Gzip && f.MTime.Equal(e.MTime) {
-			return true
-		}
-		grown := !f.Gzip && f.Size >= e.Size && !f.MTime.Before(e.MTime)
-		if f.First.IsZero() {
-			return grown && e.Name == p.Family
-		}
-		return grown && f.First.Before(e.MTime.Add(time.Second))
+		return f.Size == e.Size && f.MTime.Equal(e.MTime) || f.Gzip && f.MTime.Equal(e.MTime) ||
+			e.Name == p.Family && f.Size >= e.Size && !f.MTime.Before(e.MTime) && f.First.Before(e.MTime.Add(time.Second))
 	})
 }
