@@ -12,8 +12,6 @@ package analysis
 import (
 	"context"
 	"io"
-	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -30,20 +28,6 @@ const (
 
 	ExportName = "sip.pcapng" // the SIP messages, in a bundle's report/
 )
-
-// reportMemory is from where on memory is collected more often than it costs least:
-// what a report of 2 GB of logs needs at once is less.
-const reportMemory = reportSoft
-
-// BoundMemory does so until the returned function is called, unless $GOMEMLIMIT says
-// otherwise.
-func BoundMemory() (undo func()) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	was := debug.SetMemoryLimit(reportMemory)
-	return func() { debug.SetMemoryLimit(was) }
-}
 
 // Analyze makes the report of a set. phones are named beside those that the
 // set's bundles name.
