@@ -77,7 +77,7 @@ func checkSFTP(c *checker, at string, s *SFTPSink) {
 var (
 	bucketRE = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	regionRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`)
-	prefixRE = regexp.MustCompile(`^[A-Za-z0-9!_.*'()=/-]{1,512}$`)
+	prefixRE = once(`^[A-Za-z0-9!_.*'()=/-]{1,512}$`)
 )
 
 func checkS3(c *checker, at string, s *S3Sink) {
@@ -98,7 +98,7 @@ func checkS3(c *checker, at string, s *S3Sink) {
 	if c.required(at+".region", s.Region) && !regionRE.MatchString(s.Region) {
 		c.bad(at+".region", "%s is not a region: write eu-central-1 or the like", scalar.Quote(s.Region))
 	}
-	if c.given(at+".prefix") && (!prefixRE.MatchString(s.Prefix) || strings.HasPrefix(s.Prefix, "/") || strings.Contains(s.Prefix, "//") || dotted(s.Prefix)) {
+	if c.given(at+".prefix") && (!prefixRE().MatchString(s.Prefix) || strings.HasPrefix(s.Prefix, "/") || strings.Contains(s.Prefix, "//") || dotted(s.Prefix)) {
 		c.bad(at+".prefix", "%s is not a prefix: write grab/ or the like", scalar.Quote(s.Prefix))
 	}
 	c.oneOf(at+".encryption", s.Encryption, "none", "aes256", "kms")

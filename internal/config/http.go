@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/loopback"
 )
@@ -16,7 +15,7 @@ type HTTP struct {
 // defaultHTTPPort is that of an address without a port.
 const defaultHTTPPort = 9618
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$`)
+var hostName = once(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?$`)
 
 // Loopback reports whether only this machine can reach it.
 func (h HTTP) Loopback() bool { return loopback.HostPort(h.Listen) }
@@ -26,7 +25,7 @@ func checkHTTP(c *checker) {
 		c.address("http.listen", &h.Listen, defaultHTTPPort)
 	}
 	for i, name := range c.cfg.HTTP.Hosts {
-		if at := indexed("http.hosts", i); c.required(at, name) && !hostName.MatchString(name) {
+		if at := indexed("http.hosts", i); c.required(at, name) && !hostName().MatchString(name) {
 			c.bad(at, "%s is not a host name: write it without a scheme and a port", scalar.Quote(name))
 		}
 	}

@@ -49,7 +49,7 @@ func checkIntake(c *checker) {
 		c.bad(at+".skew", "must be from 10s to 1h")
 	}
 	for i, name := range in.Hosts {
-		if i := indexed(at+".hosts", i); c.required(i, name) && !hostName.MatchString(name) {
+		if i := indexed(at+".hosts", i); c.required(i, name) && !hostName().MatchString(name) {
 			c.bad(i, "%s is not a host name: write it without a scheme and a port", scalar.Quote(name))
 		}
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"rtmtgrab/internal/config/scalar"
@@ -66,7 +65,7 @@ func checkMailLogin(c *checker, at string, m *Mail) {
 	}
 }
 
-var tenantRE = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
+var tenantRE = once(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
 
 func checkOAuth(c *checker, at string, o *OAuth) {
 	if c.required(at+".provider", o.Provider) {
@@ -126,7 +125,7 @@ func checkTenant(c *checker, at string, o *OAuth) {
 	if c.has(at+".token_url") && !c.has(at+".tenant") || !c.required(at+".tenant", o.Tenant) {
 		return
 	}
-	if !tenantRE.MatchString(o.Tenant) {
+	if !tenantRE().MatchString(o.Tenant) {
 		c.bad(at+".tenant", "%s is not a tenant: write its ID or its domain, such as example.onmicrosoft.com", scalar.Quote(o.Tenant))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v4"
 
@@ -17,6 +18,12 @@ func (d *decoder) path(s string) string {
 		return filepath.Clean(s)
 	}
 	return filepath.Join(d.base, s)
+}
+
+// once compiles an expression when it is first asked for: one that counts to hundreds takes a
+// millisecond, and most programs that start have no use for it.
+func once(re string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(re) })
 }
 
 var envRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
