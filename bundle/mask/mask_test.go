@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -302,7 +303,10 @@ func FuzzTwice(f *testing.F) {
 // squared time would not come to an end here.
 func TestHostile(t *testing.T) {
 	testrace.Whole(t)
-	const size = 1 << 20 // the goroutines are one for each chunk: TestScenarios has many
+	size := chunkSize + readSize + chunkSize/2 // more than memory is made for at first: a chunk that does not end makes it grow
+	if os.Getenv("GRAB_LONG") != "" {
+		size = 1 << 20
+	}
 	for name, part := range map[string]string{
 		"blanks": " ", "letters": "a", "hex": "00ebd5d5d8c6", "digests": "Authorization: Digest ", "challenges": `WWW-Authenticate: Digest a="b",`, "cookies": `x Cookie: a="b",`, "users": "user=", "sessions": "session=", "at": "a@", "angles": "<a@",
 		"quotes": `"name":["`, "base64": "YWxpY2U/", "elements": "<user>", "colons": "a:b:", "percent": "%25", "backslashes": `\\`, "entities": "&amp;", "uris": "sip:a@", "dots": "a.", "dashes": "1-", "nul": "\x00", "high": "\xff\xfe", "lines": "\n", "pem": "-----BEGIN X\n", "quoted": "=3D=40", "descriptions": `"description":"SEP `, "media": "v=0\ns=a b\n", "spaced": "00 eb ", "users in words": "user 'a' ",
