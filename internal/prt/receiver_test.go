@@ -294,7 +294,7 @@ func TestFull(t *testing.T) {
 		"total":         {func(s *Settings, _ *Receiver) { s.Total, s.Max = 150_000, 75_000 }, Full, 2},
 		"of one device": {func(*Settings, *Receiver) {}, Full, ofDevice},
 		"disk": {func(_ *Settings, v *Receiver) {
-			v.Reserve = &diskspace.Reserve{Dir: os.TempDir(), Keep: func() int64 { return 1 << 60 }}
+			v.Reserve = &diskspace.Reserve{Measure: func(string) (diskspace.Space, error) { return diskspace.Space{Free: 1 << 30, Total: 1 << 40}, nil }}
 		}, NoRoom, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

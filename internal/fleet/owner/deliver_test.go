@@ -149,7 +149,7 @@ func TestCopyBound(t *testing.T) {
 	}{
 		"young":   {time.Hour, nil, claims.Wait},
 		"old":     {25 * time.Hour, nil, claims.Drop},
-		"no room": {time.Hour, &diskspace.Reserve{Dir: t.TempDir(), Keep: func() int64 { return 1 << 60 }}, claims.Drop},
+		"no room": {time.Hour, &diskspace.Reserve{Measure: func(string) (diskspace.Space, error) { return diskspace.Space{Free: 1 << 30, Total: 1 << 40}, nil }}, claims.Drop},
 		"room":    {time.Hour, &diskspace.Reserve{Dir: t.TempDir(), Keep: func() int64 { return 1 }}, claims.Wait},
 	} {
 		o := New(&Owner{Runner: &runner.Runner{Keeping: runner.Keeping{Reserve: c.reserve}}, Log: slog.New(slog.DiscardHandler)})
