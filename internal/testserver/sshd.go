@@ -110,7 +110,7 @@ func (s *SSHD) config(o SSHDOptions, types []string) string {
 }
 
 func (s *SSHD) newHostKey(typ string) {
-	key := NewKey(s.tb, typ)
+	key := hostKey(s.tb, typ)
 	s.write("host_"+typ, string(key.PEM))
 	s.HostKeys[typ] = key.Public
 }

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -33,7 +32,7 @@ func NewKey(tb testing.TB, typ string) Key {
 	var err error
 	switch typ {
 	case "rsa":
-		k.Private, err = rsaKey(tb)
+		k.Private, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "ecdsa":
 		k.Private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case "ed25519":
@@ -48,35 +47,6 @@ func NewKey(tb testing.TB, typ string) Key {
 	k.Public, err = ssh.NewPublicKey(k.Private.Public())
 	must(tb, err)
 	return k
-}
-
-// spare are the RSA keys of tests that have ended: to make one takes a tenth of a second of CPU,
-// and most are host keys that nothing looks at.
-var spare struct {
-	sync.Mutex
-	keys []*rsa.PrivateKey
-}
-
-// rsaKey is one that no other running test has, and that this one has not had before.
-func rsaKey(tb testing.TB) (*rsa.PrivateKey, error) {
-	spare.Lock()
-	var key *rsa.PrivateKey
-	if n := len(spare.keys); n > 0 {
-		key, spare.keys = spare.keys[n-1], spare.keys[:n-1]
-	}
-	spare.Unlock()
-	if key == nil {
-		var err error
-		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			return nil, err
-		}
-	}
-	tb.Cleanup(func() { // after what the test starts with it has stopped
-		spare.Lock()
-		defer spare.Unlock()
-		spare.keys = append(spare.keys, key)
-	})
-	return key, nil
 }
 
 // Encrypted is the private key in PEM, encrypted by ssh-keygen with a passphrase
