@@ -11,6 +11,7 @@ type seenWord struct {
 	is      wordKind
 	key     Key
 	scheme  bool
+	stays   bool // it came again: the next other word does not take its place
 }
 
 // A wordKind is a set.
@@ -21,7 +22,7 @@ const (
 	idleKey                       // that, before a =
 	wholeIP                       // an IPv4 address and nothing else
 	maxSeen  = 24
-	seenBits = 9
+	seenBits = 11 // with fewer, words of messages take each other's place
 )
 
 // digits are a word as any of digits alone.
@@ -45,11 +46,15 @@ func again(s *scanner, from, to int, flags uint8) int {
 	}
 	w := lettersOf(s.b[from:from+maxSeen], n)
 	e := &s.recent.words[hashOf(&w)]
-	s.seen = e
 	if e.letters != w {
-		e.letters = w
+		if e.stays { // most words that come once are IDs
+			e.stays = false
+			return s.word(from, to, flags)
+		}
+		e.letters, s.seen = w, e
 		return e.fill(s, from, to, flags)
 	}
+	e.stays, s.seen = true, e
 	switch {
 	case e.is&wholeIP != 0:
 		if from > 0 && s.b[from-1] != '/' {
