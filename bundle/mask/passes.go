@@ -40,21 +40,12 @@ func (m *Masker) options(c *chunk) find.Options {
 
 // A fresh is what a chunk has that is new, and what those before it in the same memory had.
 type fresh struct {
-	seen    [find.Classes]map[string]struct{}
+	met     met
 	now     [find.Classes][]string
 	domains map[string]bool
 }
 
-func newFresh() *fresh {
-	f := &fresh{domains: map[string]bool{}}
-	for c := range f.seen {
-		f.seen[c] = map[string]struct{}{}
-	}
-	return f
-}
-
-// maxSeen bounds what each chunk's memory remembers.
-const maxSeen = 1 << 16
+func newFresh() *fresh { return &fresh{domains: map[string]bool{}} }
 
 // take takes in what a scan found.
 func (l learning) take(f *fresh, hits []find.Hit) error {
@@ -62,9 +53,6 @@ func (l learning) take(f *fresh, hits []find.Hit) error {
 	err := l.m.learn(f)
 	for c := range f.now {
 		f.now[c] = f.now[c][:0]
-		if len(f.seen[c]) > maxSeen {
-			clear(f.seen[c])
-		}
 	}
 	clear(f.domains)
 	return err
@@ -79,10 +67,8 @@ func (f *fresh) gather(hits []find.Hit) {
 			f.gather(h.Coded.Hits)
 		case find.MACs, find.Addrs, find.Names, find.Numbers:
 			buf = find.Canonical(buf[:0], h)
-			if _, ok := f.seen[h.Class][string(buf)]; !ok {
-				v := string(buf)
-				f.seen[h.Class][v] = struct{}{}
-				f.now[h.Class] = append(f.now[h.Class], v)
+			if f.met.look(h.Class, buf) == nil {
+				f.now[h.Class] = append(f.now[h.Class], f.met.note(h.Class, buf, "").v)
 			}
 		}
 	}
@@ -168,7 +154,7 @@ func (p masking) name(name string) (string, error) {
 type rewriter struct {
 	table  *Table
 	keep   bool // what the table does not have stays
-	seen   [find.Classes]map[string]string
+	met    met
 	counts [find.Rules]int64
 	err    error
 
@@ -260,8 +246,8 @@ func (rw *rewriter) replace(out []byte, h *find.Hit) (_ []byte, n int64) {
 
 // pseudonym is what stands for a value.
 func (rw *rewriter) pseudonym(c find.Class, v []byte) string {
-	if as, ok := rw.seen[c][string(v)]; ok {
-		return as
+	if l := rw.met.look(c, v); l != nil {
+		return l.as
 	}
 	as, ok := rw.table.look(c, v)
 	switch {
@@ -274,10 +260,7 @@ func (rw *rewriter) pseudonym(c find.Class, v []byte) string {
 			rw.err = err
 		}
 	}
-	if rw.seen[c] == nil || len(rw.seen[c]) > maxSeen {
-		rw.seen[c] = map[string]string{}
-	}
-	rw.seen[c][string(v)] = as
+	rw.met.note(c, v, as)
 	return as
 }
 

@@ -13,8 +13,8 @@ type searching struct{ masking }
 func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 	return each(r, k, nil, func(c *chunk) {
 		p.scan(c)
-		if c.seen == nil || len(c.seen) > maxSeen {
-			c.seen = map[string]bool{}
+		if c.seen == nil {
+			c.seen = &met{}
 		}
 		at, why := p.left(c.hits, c.seen)
 		if why != "" {
@@ -25,7 +25,7 @@ func (p searching) text(name string, k Kind, _ io.Writer, r io.Reader) error {
 
 // left is the first hit that is neither stars nor an issued pseudonym, and what it is. seen
 // has those that are.
-func (p searching) left(hits []find.Hit, seen map[string]bool) (at int, why string) {
+func (p searching) left(hits []find.Hit, seen *met) (at int, why string) {
 	var buf []byte
 	for i := range hits {
 		h := &hits[i]
@@ -41,15 +41,14 @@ func (p searching) left(hits []find.Hit, seen map[string]bool) (at int, why stri
 			}
 			continue
 		}
-		buf = append(buf[:0], byte(h.Class))
-		buf = find.Canonical(buf, h)
-		if seen[string(buf)] {
+		buf = find.Canonical(buf[:0], h)
+		if seen.look(h.Class, buf) != nil {
 			continue
 		}
-		if why := p.m.table.raw(h.Class, buf[1:]); why != "" {
+		if why := p.m.table.raw(h.Class, buf); why != "" {
 			return int(h.From), h.Rule.String() + ": " + why
 		}
-		seen[string(buf)] = true
+		seen.note(h.Class, buf, "")
 	}
 	return 0, ""
 }

@@ -35,7 +35,7 @@ type chunk struct {
 	fresh  *fresh
 	memory *find.Memory
 	rw     *rewriter
-	seen   map[string]bool // issued pseudonyms that a search met
+	seen   *met // issued pseudonyms that a search met
 }
 
 // A chunker cuts a stream.
