@@ -45,7 +45,7 @@ test-program:
 	$(GO) test $(QUICK) -parallel 8 ./cmd/grab
 
 test-rest:
-	$(GO) test $(QUICK) -p 3 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")
+	$(GO) test $(QUICK) -p 5 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")
 
 # With the race detector, which takes three to ten times as long, and finds nothing in much of
 # it: not what is PURE, without goroutines (TestPure); a sample of SAMPLED (-short), and of what

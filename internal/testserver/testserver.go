@@ -14,11 +14,14 @@ import (
 	"context"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -50,16 +53,27 @@ func Need(tb testing.TB, binary string) string {
 }
 
 // FreePort returns a TCP port of the loopback interface on which nothing listened
-// a moment ago.
+// a moment ago, and which no system gives to a connection or a listener that asks for any.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("find a free port: %v", err)
+	var err error
+	for range 100 {
+		port := 10_000 + rand.N(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	tb.Fatalf("find a free port: %v", err)
+	return 0
 }
+
+// givenPorts are those that FreePort has returned in this process.
+var givenPorts sync.Map
 
 // WaitPort waits until something accepts connections on addr. alive, if not nil,
 // is asked in between; its error ends the waiting.
