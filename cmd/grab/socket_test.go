@@ -147,7 +147,7 @@ func TestThroughAndDirect(t *testing.T) {
 		code int
 	}{
 		{args: "now --reason why --case 7", code: 0},
-		{args: "now --json --phone SEP00EBD5D5D8C6", code: 0},
+		{args: "now --json --phone SEP00EBD5D5D8C6 --at BEGUN --before 20s --after 500ms", code: 0},
 		{args: "now expc01 --at BEGUN --before 20s --after 500ms", code: 0},
 		{args: "now --at 2020-01-01T00:00:00Z --json", code: 4},
 		{args: "now --before -1s", code: 2},
@@ -161,7 +161,7 @@ func TestThroughAndDirect(t *testing.T) {
 		{args: "check --offline", code: 0},
 		{args: "check --json nobody", code: 2},
 		{args: "check expc01", code: 0},
-		{args: "now --patience 1s --json", down: true, code: 3},
+		{args: "now --at BEGUN --before 20s --after 500ms --patience 1s --json", down: true, code: 3},
 		{args: "retry --patience 1s PARTIAL", down: true, code: 3},
 		{args: "check --timeout 5s --json", down: true, code: 1},
 	} {

@@ -147,7 +147,7 @@ func (s *scanner) secretValue(k Key, from, to int) {
 	r := rulePassword
 	switch k {
 	case keyLong:
-		if len(v) < 16 || !anyOf(v, isDigit) {
+		if !long(v) {
 			return
 		}
 		r = ruleToken
@@ -165,6 +165,15 @@ func (s *scanner) secretValue(k Key, from, to int) {
 		}
 	}
 	s.out(r, from, to)
+}
+
+// long reports whether a value is long enough to be no word. Stars in it count as nothing: what
+// was short before a part of it was taken out is short after it.
+func long(v []byte) bool {
+	if len(v) >= 16 && bytes.Contains(v, []byte(Stars)) {
+		v = bytes.ReplaceAll(v, []byte(Stars), nil)
+	}
+	return len(v) >= 16 && anyOf(v, isDigit)
 }
 
 var dull = set("true", "false", "null", "none", "yes", "no", "0", "1", "nil", "{", "[", "(")
