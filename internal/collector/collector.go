@@ -370,32 +370,3 @@ func (w *Collector) reload() (warnings []string, err error) {
 	w.log.Info("reloaded", "config", cfg.Path)
 	return warnings, nil
 }
-
-// event logs the steps of incidents.
-func (w *Collector) event(e runner.Event) {
-	w.Notifier.Event(e)
-	w.followers.event(e)
-	if e.What == runner.EventSealed {
-		w.deliveries.Sealed()
-		w.fleet.Fellow.Sealed()
-	}
-	w.metrics.Event(e, w.Store)
-	switch e.What {
-	case runner.EventStarted, runner.EventGrown:
-		w.log.Info(e.What, "incident", e.Incident, "since", e.Window.Since, "until", e.Window.Until)
-	case runner.EventHeld:
-		w.log.Info("files open", "incident", e.Incident, "host", e.Host)
-	case runner.EventFirstPass:
-		w.log.Info("first copy done", "incident", e.Incident, "coverage", e.Coverage)
-	case runner.EventLooked:
-		w.health.Hosts.Row(e.Result, time.Now())
-	case runner.EventPass:
-		if e.Result != nil {
-			w.shallow.row(e.Result, w.cfg.window())
-			w.health.Hosts.Row(e.Result, time.Now())
-		}
-		if hint := advice.For(e.Err); hint != "" && !e.Again { // the runner has logged the error
-			w.log.Warn("what to do about the host", "incident", e.Incident, "host", e.Host, "hint", hint)
-		}
-	}
-}
