@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 // Over SSH, while all logs are rotated away ten times a second, with no more
 // siblings than the window needs: every record of the window that was on disk while
 // the files were held is in the slice, once. What copy-and-truncate took from under
-// the hand may be said to be missing instead.
+// the hand may be said to be missing instead, and what a folder had that did not rest.
 func TestLabRotation(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes long")
@@ -69,8 +70,10 @@ func TestLabRotation(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, f := range lab.Families() {
+				// a busy machine lists so slowly that the folder never rests
+				restless := slices.ContainsFunc(row.Notes, func(n string) bool { return strings.Contains(n, "the folder changed during each") })
 				said := func(at time.Time) bool {
-					return style == lab.CopyTruncate && slices.ContainsFunc(row.Files[i].Missing, func(m evidence.Span) bool {
+					return (style == lab.CopyTruncate || restless) && slices.ContainsFunc(row.Files[i].Missing, func(m evidence.Span) bool {
 						return !at.Before(m.Since) && at.Before(m.Until)
 					})
 				}
@@ -78,16 +81,19 @@ func TestLabRotation(t *testing.T) {
 				for _, rec := range lab.SplitRecords([]byte(slice(t, g, f))) {
 					got[sha256.Sum256(rec)]++
 				}
-				want, missing := 0, 0
+				want, missing, twice := 0, 0, 0
 				for _, r := range e.Truth(f) {
 					if asked.Contains(r.Time) && r.Existed(began, held) {
 						if want++; got[r.Sum] != 1 && !(got[r.Sum] == 0 && said(r.Time)) {
 							missing++
 						}
+						if got[r.Sum] > 1 {
+							twice++
+						}
 					}
 				}
 				if missing > 0 || want < 20 {
-					t.Errorf("%s: %d of %d records are not there exactly once", f, missing, want)
+					t.Errorf("%s: %d of %d records are not there exactly once, %d of them twice; missing: %v, notes %q", f, missing, want, twice, row.Files[i].Missing, row.Notes)
 				}
 			}
 		})

@@ -13,9 +13,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -150,7 +152,7 @@ func (h *Hub) observe() {
 		select {
 		case <-h.look:
 			if err := h.Conn.LastError(); err != nil {
-				h.failed(h.Conn, err)
+				h.failed(h.Conn, down(err))
 			}
 		case <-h.done:
 			return
@@ -159,8 +161,11 @@ func (h *Hub) observe() {
 }
 
 func down(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return errors.New("the connection ended")
+	case errors.Is(err, nats.ErrTLS) && (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)):
+		return fmt.Errorf("the hub ended the connection as soon as it was encrypted: it may not take the client certificate, or want one: %w", err)
 	}
 	return err
 }
