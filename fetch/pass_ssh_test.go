@@ -243,42 +243,55 @@ func TestCommandsRotationRace(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			covered := func(at time.Time) bool {
-				for _, m := range row.Files[0].Missing {
-					if !at.Before(m.Since.Add(-10*time.Millisecond)) && at.Before(m.Until.Add(10*time.Millisecond)) {
-						return false
-					}
-				}
-				return asked.Contains(at)
+			rotationHonest(t, w, row, asked, slice(t, g, "network_log"))
+			if kind == "short" || kind == "copy" {
+				return
 			}
-			text := slice(t, g, "network_log")
-			seen, last := map[int]int{}, -1
-			for l := range strings.Lines(text) {
-				var n int
-				if m := fetchtest.Marker.FindStringSubmatch(l); m == nil {
-					t.Errorf("no record: %q", l)
-				} else if fmt.Sscan(m[1], &n); l != fetchtest.Line(w.At[n], n) {
-					t.Errorf("record %d is not as it was written", n)
-				}
-				seen[n]++
-				if n < last {
-					t.Errorf("record %d stands after %d", n, last)
-				}
-				last = n
+			// where a command takes as long as a rotation there may be gaps as long as it goes on
+			if row, err = g.Pass(t.Context(), asked, nil); err != nil {
+				t.Fatal(err)
 			}
-			lost := 0
-			for n, at := range w.At {
-				if covered(at.Truncate(time.Millisecond)) && seen[n] != 1 {
-					lost++
-				}
-			}
-			if lost > 0 || len(seen) == 0 && kind != "short" {
-				t.Errorf("%d records that are said to be covered are not there exactly once (%d are); %+v", lost, len(seen), row.Files[0].Missing)
-			}
-			if kind != "short" && kind != "copy" && row.Coverage != evidence.Complete {
+			rotationHonest(t, w, row, asked, slice(t, g, "network_log"))
+			if row.Coverage != evidence.Complete {
 				t.Errorf("%s: %+v %v", row.Coverage, row.Files[0].Missing, row.Notes)
 			}
-			t.Logf("%d records written, %d in the slice, %s, missing %v", w.N, len(seen), row.Coverage, row.Files[0].Missing)
 		})
 	}
+}
+
+// rotationHonest checks that a slice has what was written, in the order of writing, each record
+// once that is not said to be missing.
+func rotationHonest(t *testing.T, w *fetchtest.Writer, row evidence.Host, asked evidence.Window, text string) {
+	covered := func(at time.Time) bool {
+		for _, m := range row.Files[0].Missing {
+			if !at.Before(m.Since.Add(-10*time.Millisecond)) && at.Before(m.Until.Add(10*time.Millisecond)) {
+				return false
+			}
+		}
+		return asked.Contains(at)
+	}
+	seen, last := map[int]int{}, -1
+	for l := range strings.Lines(text) {
+		var n int
+		if m := fetchtest.Marker.FindStringSubmatch(l); m == nil {
+			t.Errorf("no record: %q", l)
+		} else if fmt.Sscan(m[1], &n); l != fetchtest.Line(w.At[n], n) {
+			t.Errorf("record %d is not as it was written", n)
+		}
+		seen[n]++
+		if n < last {
+			t.Errorf("record %d stands after %d", n, last)
+		}
+		last = n
+	}
+	lost := 0
+	for n, at := range w.At {
+		if covered(at.Truncate(time.Millisecond)) && seen[n] != 1 {
+			lost++
+		}
+	}
+	if lost > 0 || len(seen) == 0 && w.Keep > 2 {
+		t.Errorf("%d records that are said to be covered are not there exactly once (%d are); %+v", lost, len(seen), row.Files[0].Missing)
+	}
+	t.Logf("%d records written, %d in the slice, %s, missing %v", w.N, len(seen), row.Coverage, row.Files[0].Missing)
 }

@@ -71,8 +71,8 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		return err
 	}
 	defer h.missIrregular(oldest)
-	short := map[hostconn.Entry]int{}
-	defer h.missReplaced(short)
+	replaced := map[hostconn.Entry]bool{}
+	defer h.missReplaced(replaced)
 	for range Relistings {
 		h.round++
 		entries, opened, at, err := h.listAndOpen(ctx, oldest)
@@ -81,7 +81,7 @@ func (h *Holder) hold(ctx context.Context, oldest time.Time) error {
 		}
 		news := h.adoptKnown(opened, at)
 		todo, over := h.unheld(entries, oldest)
-		fresh, moved, err := h.openAll(ctx, todo, short)
+		fresh, moved, err := h.openAll(ctx, todo, replaced)
 		if err != nil {
 			return err
 		}
@@ -208,13 +208,11 @@ func (h *Holder) leaveOut(over []hostconn.Entry) {
 	}
 }
 
-// missReplaced writes down what was listed once and was another, shorter file when it was opened.
-func (h *Holder) missReplaced(short map[hostconn.Entry]int) {
-	for e, times := range short {
-		if times == 1 {
-			s := h.setOf(e.Name)
-			s.Missed = append(s.Missed, Missed{e, evidence.ReasonVanished})
-		}
+// missReplaced writes down what was listed and was no more, or another file, when it was opened.
+func (h *Holder) missReplaced(replaced map[hostconn.Entry]bool) {
+	for e := range replaced {
+		s := h.setOf(e.Name)
+		s.Missed = append(s.Missed, Missed{e, evidence.ReasonVanished})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,29 +68,31 @@ func (h *Holder) openKnown(ctx context.Context, known []hostconn.Entry) ([]*File
 	return sound(files, errs, func(i int) bool { return hostconn.IsAnswer(errs[i]) || errors.Is(errs[i], hostconn.ErrShort) })
 }
 
-// openAll opens files, all of them before any is read. One that is gone, or
-// that cannot be opened, is written down and passed over. moved says that a file was shorter than
-// the listing had it: what it had is under another name by now, or gone. A listing that says the
-// same again is not believed; in short is how often it said so.
-func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, short map[hostconn.Entry]int) (opened []*File, moved bool, lost error) {
+// openAll opens files, all of them before any is read. One that cannot be opened is written down
+// and passed over. moved says that a name led elsewhere than the listing had it: what it had is under
+// another name by now, or gone. Such entries are added to replaced.
+func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, replaced map[hostconn.Entry]bool) (opened []*File, moved bool, lost error) {
 	files, errs := h.open(ctx, entries, openAtOne)
 	for i, f := range files {
-		if errs[i] == nil && f.Size < entries[i].Size {
-			moved = moved || short[entries[i]] == 0
-			short[entries[i]]++
+		switch e := entries[i]; {
+		case errs[i] != nil && !errors.Is(errs[i], fs.ErrNotExist) || errs[i] == nil && h.asListed(e, f):
+		case errs[i] == nil && h.stayed(f):
+			delete(replaced, e) // a listing that says what never was
+		default:
+			moved = moved || !replaced[e]
+			replaced[e] = true
 		}
 	}
 	opened, lost = sound(files, errs, func(i int) bool {
-		s := h.setOf(entries[i].Name)
-		switch {
-		case errors.Is(errs[i], fs.ErrNotExist):
-			s.Missed = append(s.Missed, Missed{entries[i], evidence.ReasonVanished})
-		case hostconn.IsAnswer(errs[i]):
-			s.Missed = append(s.Missed, Missed{entries[i], evidence.ReasonRead})
-			h.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
-		default:
+		if errors.Is(errs[i], fs.ErrNotExist) {
+			return true
+		}
+		if !hostconn.IsAnswer(errs[i]) {
 			return false
 		}
+		s := h.setOf(entries[i].Name)
+		s.Missed = append(s.Missed, Missed{entries[i], evidence.ReasonRead})
+		h.note("%s could not be read: %v", evidence.Printable(entries[i].Name, 80), errs[i])
 		return true
 	})
 	if lost != nil {
@@ -98,6 +101,23 @@ func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, short ma
 		}
 	}
 	return opened, moved, lost
+}
+
+// asListed reports whether a file that was opened can be what was listed: the same altogether, or
+// one that may have grown meanwhile, as a log does under its bare name, and one that is being compressed.
+func (h *Holder) asListed(e hostconn.Entry, f *File) bool {
+	if f.Size == e.Size && f.MTime.Equal(e.MTime) {
+		return true
+	}
+	return f.Size >= e.Size && (f.Gzip || e.Name == h.setOf(e.Name).Family)
+}
+
+// stayed reports whether a file has been held under the name that it was opened by: then no other
+// had that name in between. Of a file that others begin like nobody can tell.
+func (h *Holder) stayed(f *File) bool {
+	return !f.Vague() && slices.ContainsFunc(h.setOf(f.Name).Files, func(o *File) bool {
+		return o.Name == f.Name && o.Size <= f.Size && !o.MTime.After(f.MTime) && sameFile(o, f)
+	})
 }
 
 // open opens files, so many at once, and then looks at their heads.

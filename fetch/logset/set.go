@@ -197,12 +197,16 @@ func (p *Plan) SyslogDated() bool {
 	})
 }
 
-// Holds reports whether a file that was listed is among the files, under whatever name. The live
-// file may have grown before it was renamed: then its records begin before the time that was
-// listed. A file may have been compressed.
+// Holds reports whether a file that was listed is among the files, under whatever name. It may have
+// grown, before it was renamed or for a moment after: then its records begin before the time that was
+// listed, clearly so if it had another name than the live file's. A file may have been compressed.
 func (p *Plan) Holds(e hostconn.Entry) bool {
+	begun := e.MTime.Add(-2 * time.Second) // what was written next begins later, whatever is rounded
+	if e.Name == p.Family {
+		begun = e.MTime.Add(time.Second)
+	}
 	return slices.ContainsFunc(p.Files, func(f *File) bool {
-		return f.Size == e.Size && f.MTime.Equal(e.MTime) || f.Gzip && f.MTime.Equal(e.MTime) ||
-			e.Name == p.Family && f.Size >= e.Size && !f.MTime.Before(e.MTime) && f.First.Before(e.MTime.Add(time.Second))
+		grown := f.Size >= e.Size && !f.MTime.Before(e.MTime) && f.First.Before(begun) && (e.Name == p.Family || !f.First.IsZero())
+		return f.Size == e.Size && f.MTime.Equal(e.MTime) || f.Gzip && f.MTime.Equal(e.MTime) || grown
 	})
 }
