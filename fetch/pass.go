@@ -31,6 +31,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	}()
 	// Files may turn out to have been truncated under the hand (copy and
 	// truncate): then their siblings are looked for and the rest is taken there.
+	looked := func() {}
 	for try := range rounds {
 		listed, err := g.holdInTurn(ctx, asked)
 		if err != nil {
@@ -40,15 +41,14 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 			if err := g.held(ctx, asked, <-clock, onHeld); err != nil {
 				return err
 			}
-			release, err := lookInTurn(ctx)
-			if err != nil {
+			if looked, err = lookInTurn(ctx); err != nil {
 				return err
 			}
-			defer release() // a further round, before the next truncation, waits for nobody
+			defer looked() // a further round, before the next truncation, waits for nobody
 		}
 		again, err := false, g.takeRing(ctx, asked)
 		if err == nil {
-			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1))
+			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1), looked)
 		}
 		if err != nil || !again {
 			if err == nil {
@@ -112,8 +112,9 @@ func (g *Grab) measure(ctx context.Context) <-chan logset.Clock {
 	return g.holder.Measure(ctx)
 }
 
-// Where all hosts of the process pass before they are held, and before their files are looked into.
-var holding, looking admission.Controller
+// Where all hosts of the process pass before they are held, and before their files are looked into, which takes
+// longer: thousands of files looked into at once would be thousands of goroutines that wait for their budget.
+var holding, looking = admission.Controller{}, admission.Controller{Counts: 2 * time.Second}
 
 // holdFirst is for how long others may be held before a host's files are looked into.
 const holdFirst = 10 * time.Second
@@ -189,8 +190,9 @@ func (g *Grab) copier(a *aim, family string) *copier {
 }
 
 // take locates and copies the window in all held files, the families side by side: each
-// is one goroutine's. It asks for another round if a file was no longer what was held.
-func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
+// is one goroutine's. It asks for another round if a file was no longer what was held. located is
+// called when the windows are found.
+func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, err error) {
 	copiers := make([]*copier, len(g.Host.Families))
 	for i, name := range g.Host.Families {
 		copiers[i] = g.copier(a, name)
@@ -198,6 +200,7 @@ func (g *Grab) take(ctx context.Context, a *aim) (again bool, err error) {
 	if err := sideBySide(copiers, func(c *copier) error { return c.locate(ctx) }); err != nil {
 		return false, err
 	}
+	located()
 	if err := keepToLimit(a, copiers); err != nil {
 		return false, err
 	}

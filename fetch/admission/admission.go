@@ -2,11 +2,12 @@
 // of a thousand is held early and not all of them late, and of few there are packets and goroutines in memory.
 //
 // It guarantees the order in which they came; that a host that answers slowly keeps nobody waiting
-// for longer than a quarter of a second; and that while the processors have time nobody waits for longer
+// for longer than it counts; and that while the processors have time nobody waits for longer
 // than some milliseconds. It does not know what is done with a host.
 package admission
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"runtime/metrics"
@@ -17,7 +18,7 @@ import (
 
 const (
 	few    = 16                     // that are always admitted
-	counts = 250 * time.Millisecond // for so long one that is admitted counts among them
+	counts = 250 * time.Millisecond // for so long one that is admitted counts among them, unless Counts says otherwise
 	gap    = 2 * time.Millisecond   // between two looks whether there is time for few more
 	behind = 4                      // goroutines for each processor that wait for it: then it is full
 )
@@ -27,7 +28,8 @@ const runnable = "/sched/goroutines/runnable:goroutines"
 
 // A Controller admits hosts. It is safe for concurrent use; the zero value is ready.
 type Controller struct {
-	Saturated func() bool // the processors are; nil: as the runtime says
+	Counts    time.Duration // for so long one that is admitted counts, unless it is released; zero: a quarter of a second
+	Saturated func() bool   // the processors are; nil: as the runtime says
 
 	mu      sync.Mutex
 	inside  int           // that count
@@ -85,7 +87,7 @@ func (c *Controller) admit(n int) {
 		c.waiting = c.waiting[1:]
 		w.counted = true
 		c.inside++
-		w.late = time.AfterFunc(counts, func() { c.release(w) })
+		w.late = time.AfterFunc(cmp.Or(c.Counts, counts), func() { c.release(w) })
 		close(w.admitted)
 	}
 	c.wait()

@@ -20,17 +20,19 @@ const (
 	keepNoSFTP = time.Hour        // after a login that was of no use
 	keepProof  = time.Minute      // between two proofs of a host
 	proofAgain = 5 * time.Second  // after a proof that failed: a rotation in that moment is no fault
-	clockEvery = 5                // proofs between two measurements of a clock that could not be measured
+	clockEvery = 2                // proofs between two measurements of the clock
+	clockAgain = 5                // and of one that could not be measured
 	deepEvery  = 30               // proofs between two that look at how far back the logs go, whatever they know
 	keepFixed  = 10 * time.Second // between two looks whether somebody has fixed what keeps it down
 	keepSteady = time.Minute      // a session that stood for so long begins the redials anew
 )
 
 // A Keeper keeps a host's session in a Pool ready: whoever Gets it needs no round
-// trip, the files' names are known, and so is the clock: each minute the host is proven. A session that is lost is
-// dialed again with backoff. While logins are refused or blocked, or the host key
-// is another, it looks again every 5 minutes, or as soon as Fixed says that it
-// is worth it; package sshdial sees to it that nothing is sent then, until it may be.
+// trip, the files' names are known, and so is the clock: each minute the host is proven, and
+// its clock measured every other time. A session that is lost is dialed again with backoff.
+// While logins are refused or blocked, or the host key is another, it looks again every 5
+// minutes, or as soon as Fixed says that it is worth it; package sshdial sees to it that
+// nothing is sent then, until it may be.
 //
 // Many of a Pool do not dial at the same time: each waits for its turn, at the start
 // too. It never stands in the way of others: they dial at once while it waits, and it
@@ -210,7 +212,11 @@ func (k *Keeper) tend(ctx context.Context, conn *shared) {
 			look.Last = true
 			ill = !k.Prove(ctx, conn, look)
 		}
-		if clockErr == nil || n%clockEvery == 0 {
+		every := clockEvery
+		if clockErr != nil {
+			every = clockAgain
+		}
+		if n%every == 0 {
 			clockErr = conn.measure(ctx)
 			k.reportUp(conn, clockErr)
 		}

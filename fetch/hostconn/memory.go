@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	clockFresh = 2*keepProof + proofAgain // how long a measurement is used
+	clockFresh = clockEvery*keepProof + 3*proofAgain // how long a measurement is used
 	// clockDrift is by how much two clocks come apart, in parts per million.
 	clockDrift = 200
 )
