@@ -3,10 +3,12 @@ package fetch
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"rtmtgrab/fetch/admission"
 	"rtmtgrab/fetch/hostconn"
+	"rtmtgrab/fetch/hostconn/garbage"
 	"rtmtgrab/fetch/logset"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/copyqueue"
@@ -29,9 +31,12 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		}
 		<-clock
 	}()
+	garbage.Relax(1)
+	located := sync.OnceFunc(func() { garbage.Relax(-1) }) // copying does so itself
+	defer func() { located() }()
+
 	// Files may turn out to have been truncated under the hand (copy and
 	// truncate): then their siblings are looked for and the rest is taken there.
-	looked := func() {}
 	for try := range rounds {
 		listed, err := g.holdInTurn(ctx, asked)
 		if err != nil {
@@ -41,14 +46,13 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 			if err := g.held(ctx, asked, <-clock, onHeld); err != nil {
 				return err
 			}
-			if looked, err = lookInTurn(ctx); err != nil {
+			if located, err = lookInTurn(ctx, located); err != nil {
 				return err
 			}
-			defer looked() // a further round, before the next truncation, waits for nobody
 		}
 		again, err := false, g.takeRing(ctx, asked)
 		if err == nil {
-			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1), looked)
+			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1), located)
 		}
 		if err != nil || !again {
 			if err == nil {
@@ -134,10 +138,15 @@ func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) (listed ti
 	return listed, g.hold(ctx, asked)
 }
 
-// lookInTurn waits until all others are held, and until this host's files may be looked into.
-func lookInTurn(ctx context.Context) (release func(), err error) {
+// lookInTurn waits until all others are held, and until this host's files may be looked into. release
+// calls before too, which is what it is after an error; a further round waits for nobody.
+func lookInTurn(ctx context.Context, before func()) (release func(), err error) {
 	holding.WaitEmpty(ctx, holdFirst)
-	return looking.Acquire(ctx)
+	admitted, err := looking.Acquire(ctx)
+	if err != nil {
+		return before, err
+	}
+	return func() { admitted(); before() }, nil
 }
 
 // hold holds what the window may need, and takes over what the Holder says.

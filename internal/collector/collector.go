@@ -181,7 +181,6 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 // anew after a reload.
 func (w *Collector) Run(ctx context.Context) error {
 	defer w.journal.Close()
-	defer spareMemory()()
 	if err := material.Sweep(w.Store); err != nil {
 		w.log.Warn("what a killed process had begun to receive cannot be removed", "err", err)
 	}

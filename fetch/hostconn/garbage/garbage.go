@@ -1,6 +1,6 @@
-// Package garbage says how often garbage is collected while hosts are copied from.
+// Package garbage says how often garbage is collected while hosts are read from.
 //
-// It guarantees that all is as before when the last of them is done. It does not know what is copied.
+// It guarantees that all is as before when the last of them is done. It does not know what is read.
 package garbage
 
 import (
@@ -17,7 +17,7 @@ const (
 	gcPercent     = 400       // percent of what is in use, while one host is copied from
 	gcPercentMin  = 60        // while many are, for the whole is to stay below 100 MiB
 	gcMemoryLimit = 256 << 20 // of the whole program's memory, while few hosts are; above it the percentage does not count
-	gcManyLimit   = 448 << 20 // while many are: what was free for a moment is given back to the system above it
+	gcManyLimit   = 400 << 20 // while many are: what was free for a moment is given back to the system above it
 	gcStep        = 16 << 20  // by which the limit is raised at least where more is in use
 	gcGarbage     = 64 << 20  // that may lie about beside what is in use, where that is much: a thousand warm hosts are
 )
@@ -34,7 +34,7 @@ var gcState struct {
 	limitNow   int64
 }
 
-// Relax lets the garbage collector run less while one host is copied from, and more than
+// Relax lets the garbage collector run less while one host is read from, and more than
 // usual while more than two are, until the last of them is done. Every call with 1 is
 // followed by one with -1.
 // Who sets GOGC has the last word.
