@@ -1,6 +1,7 @@
 // Package garbage says how often garbage is collected while hosts are read from.
 //
-// It guarantees that all is as before when the last of them is done. It does not know what is read.
+// It guarantees that all is as before when the last of them is done, half a minute later if they were many.
+// It does not know what is read.
 package garbage
 
 import (
@@ -8,21 +9,24 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"time"
 )
 
 // The SSH library gives every packet memory of its own, so that copying leaves as
 // much garbage as it copies while next to nothing is in use. With Go's usual 100
 // percent that is collected every 2 MiB, at a fifth of the CPU time.
 const (
-	gcPercent     = 400       // percent of what is in use, while one host is copied from
-	gcPercentMin  = 60        // while many are, for the whole is to stay below 100 MiB
-	gcMemoryLimit = 256 << 20 // of the whole program's memory, while few hosts are; above it the percentage does not count
-	gcManyLimit   = 400 << 20 // while many are: what was free for a moment is given back to the system above it
-	gcStep        = 16 << 20  // by which the limit is raised at least where more is in use
-	gcGarbage     = 64 << 20  // that may lie about beside what is in use, where that is much: a thousand warm hosts are
+	gcPercent     = 400              // percent of what is in use, while one host is copied from
+	gcPercentMin  = 60               // while many are, for the whole is to stay below 100 MiB
+	gcMemoryLimit = 256 << 20        // of the whole program's memory, while few hosts are; above it the percentage does not count
+	gcManyLimit   = 432 << 20        // while many are: what was free for a moment is given back to the system above it
+	gcStep        = 16 << 20         // by which the limit is raised at least where more is in use
+	gcAfter       = 30 * time.Second // for which all stays as it is after many hosts: then much is packed at once
+	gcGarbage     = 64 << 20         // that may lie about beside what is in use, where that is much: a thousand warm hosts are
 )
 
-var gcState struct {
+// state is what is set, and for whom.
+type state struct {
 	mu      sync.Mutex
 	hosts   int // that are being copied from
 	most    int // of them at a time since the first
@@ -32,7 +36,11 @@ var gcState struct {
 
 	percentNow int // what is set: to set anything waits for the collection that is under way
 	limitNow   int64
+
+	after *time.Timer // until what was before them is set again; nil: it is, or they are there
 }
+
+var inForce state
 
 // Relax lets the garbage collector run less while one host is read from, and more than
 // usual while more than two are, until the last of them is done. Every call with 1 is
@@ -42,21 +50,23 @@ func Relax(hosts int) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	c := &gcState
+	c := &inForce
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.hosts == 0 {
+	if c.hosts == 0 && c.after != nil {
+		c.after.Stop()
+		c.after, c.most = nil, 0
+	} else if c.hosts == 0 {
 		c.percent, c.limit = debug.SetGCPercent(gcPercent), debug.SetMemoryLimit(-1)
 		c.percentNow, c.limitNow = gcPercent, c.limit
 		c.garbage = gcPercent
+		c.most = 0
 		if live := inUse().live; live > gcGarbage {
 			c.garbage = int(gcGarbage * 100 / live)
 		}
 	}
 	if c.hosts += hosts; c.hosts == 0 {
-		c.most = 0
-		debug.SetGCPercent(c.percent)
-		debug.SetMemoryLimit(c.limit)
+		c.end()
 		return
 	}
 	c.most = max(c.most, c.hosts) // when most are done their channels are still in use
@@ -76,6 +86,28 @@ func Relax(hosts int) {
 		c.limitNow = limit
 		debug.SetMemoryLimit(limit)
 	}
+}
+
+// end sets what was before the first host, at once or later.
+func (c *state) end() {
+	reset := func() {
+		debug.SetGCPercent(c.percent)
+		debug.SetMemoryLimit(c.limit)
+	}
+	if c.most <= 2 {
+		reset()
+		return
+	}
+	var mine *time.Timer
+	mine = time.AfterFunc(gcAfter, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.after == mine {
+			c.after = nil
+			reset()
+		}
+	})
+	c.after = mine
 }
 
 // memory is bytes that the program has.

@@ -2,14 +2,28 @@ package garbage
 
 import (
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
-// The more hosts are copied from, the less garbage each may leave; afterwards all is as
-// before.
+// The more hosts are copied from, the less garbage each may leave; half a minute after many
+// all is as before, and at once after few.
 func TestRelaxGC(t *testing.T) {
 	t.Setenv("GOGC", "")
+	runtime.GC() // what another test had
+	synctest.Test(t, relaxGC)
+	t.Setenv("GOGC", "70")
+	before := debug.SetMemoryLimit(-1)
+	Relax(1)
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("with $GOGC %d", got)
+	}
+}
+
+func relaxGC(t *testing.T) {
 	now := func() [2]uint64 {
 		s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
 		metrics.Read(s)
@@ -33,18 +47,32 @@ func TestRelaxGC(t *testing.T) {
 		t.Errorf("one host is left: %d", got)
 	}
 	Relax(-1)
+	for range 2 { // one that comes meanwhile changes nothing of that
+		time.Sleep(gcAfter / 2)
+		if got := now(); got[1] != gcManyLimit {
+			t.Errorf("soon afterwards %d", got)
+		}
+		Relax(1)
+		if got := now(); got != [2]uint64{400, gcManyLimit} {
+			t.Errorf("one host, soon afterwards: %d", got)
+		}
+		Relax(1)
+		Relax(1)
+		for range 3 {
+			Relax(-1)
+		}
+	}
+	time.Sleep(gcAfter + 1)
 	if got := now(); got != before {
 		t.Errorf("afterwards %d, before %d", got, before)
 	}
 	Relax(1)
-	if got := now(); got[0] != 400 {
+	if got := now(); got != [2]uint64{400, gcMemoryLimit} {
 		t.Errorf("one host, later: %d", got)
 	}
 	Relax(-1)
-	t.Setenv("GOGC", "70")
-	Relax(1)
 	if got := now(); got != before {
-		t.Errorf("with $GOGC %d", got)
+		t.Errorf("after one host %d, before %d", got, before)
 	}
 }
 
