@@ -12,11 +12,20 @@ import (
 	"rtmtgrab/internal/human"
 )
 
-// suspect is a gap that a file left which was cut off or gone before it was read
-// to the end. It is taken back if the file turns up under another name.
+// suspect is a gap that a file left which was cut off or gone before it was read to the end, or
+// of which there is but what the listing said. It is taken back if the file turns up under another name.
 type suspect struct {
-	file *logset.File
-	span evidence.Span
+	file  *logset.File
+	entry hostconn.Entry // without a file: as it was listed
+	span  evidence.Span  // zero: it is to be judged
+}
+
+// miss suspects that a file that was listed, and was not there when it was opened, is lost: no
+// listing tells of it again.
+func (f *family) miss(e hostconn.Entry) {
+	if !slices.ContainsFunc(f.suspects, func(s suspect) bool { return s.file == nil && s.entry == e }) {
+		f.suspects = append(f.suspects, suspect{entry: e})
+	}
 }
 
 // noteGaps notes what is missing of files that were listed and could not be held, of
@@ -25,7 +34,7 @@ type suspect struct {
 func (c *copier) noteGaps() {
 	f, p, offset := c.f, c.plan, c.clock.Offset
 	for _, m := range c.set.Missed {
-		if !m.Empty() && !(m.Reason == evidence.ReasonVanished && p.Holds(m.Entry)) {
+		if !m.Empty() && m.Reason != evidence.ReasonVanished {
 			since, until := p.Around(m.Entry, c.now())
 			f.gap(since, until, m.Reason, offset)
 		}
@@ -33,6 +42,7 @@ func (c *copier) noteGaps() {
 	for _, v := range p.Voids(c.now()) {
 		f.gap(v.Since, v.Until, v.Reason, offset)
 	}
+	c.noteVanished()
 	c.noteCutOff()
 	for _, b := range c.set.Breaks {
 		if !p.ShowsAfter(b) {
@@ -60,12 +70,25 @@ func (c *copier) noteGaps() {
 	}
 }
 
+// noteVanished notes what is missing of files that were listed and not there when they were opened.
+func (c *copier) noteVanished() {
+	for i := range c.f.suspects {
+		s := &c.f.suspects[i]
+		if s.file != nil || s.span.Reason != "" || c.plan.Holds(s.entry) {
+			continue
+		}
+		since, until := c.plan.Around(s.entry, c.now())
+		for _, s.span = range c.f.lose(since, until, evidence.ReasonVanished, c.clock.Offset) { // it is one at most
+		}
+	}
+}
+
 // noteCutOff notes what is missing of files that were cut off or gone before they
 // were read to the end, and takes back what was found since.
 func (c *copier) noteCutOff() {
 	f := c.f
 	f.suspects = slices.DeleteFunc(f.suspects, func(s suspect) bool {
-		back := c.plan.GoesOn(s.file)
+		back := s.file != nil && c.plan.GoesOn(s.file) || s.file == nil && c.plan.Holds(s.entry)
 		if back {
 			f.Lost = slices.DeleteFunc(f.Lost, func(o evidence.Span) bool { return o == s.span })
 		}
@@ -77,7 +100,7 @@ func (c *copier) noteCutOff() {
 		}
 		since := c.lostSince(t)
 		for _, span := range f.lose(since, c.plan.FirstAfter(since, c.now()), evidence.ReasonVanished, c.clock.Offset) {
-			f.suspects = append(f.suspects, suspect{t, span})
+			f.suspects = append(f.suspects, suspect{file: t, span: span})
 		}
 	}
 	c.set.Truncated = nil

@@ -153,7 +153,13 @@ func lookInTurn(ctx context.Context, before func()) (release func(), err error) 
 func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 	err := g.holder.Hold(ctx, g.cut(asked).Since.Add(-logset.OldEnough))
 	for _, name := range g.Host.Families {
-		g.store.state.family(name).Absent = g.holder.Set(name).Absent
+		f, set := g.store.state.family(name), g.holder.Set(name)
+		f.Absent = set.Absent
+		for _, m := range set.Missed {
+			if m.Reason == evidence.ReasonVanished && !m.Empty() {
+				f.miss(m.Entry)
+			}
+		}
 	}
 	for _, n := range g.holder.Notes {
 		g.store.note("%s", n)

@@ -104,19 +104,31 @@ func (h *Holder) openAll(ctx context.Context, entries []hostconn.Entry, replaced
 }
 
 // asListed reports whether a file that was opened can be what was listed: the same altogether, or
-// one that may have grown meanwhile, as a log does under its bare name, and one that is being compressed.
+// one that has grown meanwhile. Under a rotated name that is one that began well before the time
+// that was listed, for a name goes to younger files alone, and that is not held under another name.
 func (h *Holder) asListed(e hostconn.Entry, f *File) bool {
 	if f.Size == e.Size && f.MTime.Equal(e.MTime) {
 		return true
 	}
-	return f.Size >= e.Size && (f.Gzip || e.Name == h.setOf(e.Name).Family)
+	s := h.setOf(e.Name)
+	if f.Size < e.Size || e.Name == s.Family {
+		return f.Size >= e.Size
+	}
+	if !f.Vague() && slices.ContainsFunc(s.Files, func(o *File) bool { return o.Name != f.Name && sameFile(o, f) }) {
+		return false
+	}
+	f.ShowFirst(s.Zone)
+	return !f.First.IsZero() && f.First.Before(e.MTime.Add(-begunBefore))
 }
 
-// stayed reports whether a file has been held under the name that it was opened by: then no other
-// had that name in between. Of a file that others begin like nobody can tell.
+// stayed reports whether a file was held under the name that it was opened by before that was
+// listed: then no other had that name in between. One that others begin like has to be the same altogether.
 func (h *Holder) stayed(f *File) bool {
-	return !f.Vague() && slices.ContainsFunc(h.setOf(f.Name).Files, func(o *File) bool {
-		return o.Name == f.Name && o.Size <= f.Size && !o.MTime.After(f.MTime) && sameFile(o, f)
+	return slices.ContainsFunc(h.setOf(f.Name).Files, func(o *File) bool {
+		if o.born == h.round || o.Name != f.Name || !sameFile(o, f) {
+			return false
+		}
+		return o.Size == f.Size && o.MTime.Equal(f.MTime) || !f.Vague() && o.Size <= f.Size && !o.MTime.After(f.MTime)
 	})
 }
 

@@ -197,16 +197,30 @@ func (p *Plan) SyslogDated() bool {
 	})
 }
 
+// begunBefore is how long before the time that was listed a file's records begin that it can have
+// been: what was written next begins later, whatever is rounded.
+const begunBefore = 2 * time.Second
+
 // Holds reports whether a file that was listed is among the files, under whatever name. It may have
 // grown, before it was renamed or for a moment after: then its records begin before the time that was
 // listed, clearly so if it had another name than the live file's. A file may have been compressed.
 func (p *Plan) Holds(e hostconn.Entry) bool {
-	begun := e.MTime.Add(-2 * time.Second) // what was written next begins later, whatever is rounded
+	return slices.ContainsFunc(p.Files, func(f *File) bool {
+		return f.MTime.Equal(e.MTime) && (f.Gzip || f.Size == e.Size) || p.grownFrom(e, f)
+	})
+}
+
+func (p *Plan) grownFrom(e hostconn.Entry, f *File) bool {
+	begun, size := e.MTime.Add(-begunBefore), f.Size
 	if e.Name == p.Family {
 		begun = e.MTime.Add(time.Second)
+	} else if f.First.IsZero() {
+		return false
 	}
-	return slices.ContainsFunc(p.Files, func(f *File) bool {
-		grown := f.Size >= e.Size && !f.MTime.Before(e.MTime) && f.First.Before(begun) && (e.Name == p.Family || !f.First.IsZero())
-		return f.Size == e.Size && f.MTime.Equal(e.MTime) || f.Gzip && f.MTime.Equal(e.MTime) || grown
-	})
+	if f.Gzip { // its mtime may be when it was compressed
+		if size = f.Unpacked; f.Found == nil || f.Found.Last.Before(evidence.Earlier(e.MTime, p.Cut.Until).Add(-Disorder)) {
+			return false
+		}
+	}
+	return size >= e.Size && !f.MTime.Before(e.MTime) && f.First.Before(begun)
 }
