@@ -21,6 +21,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
@@ -170,6 +171,11 @@ func TestThroughAndDirect(t *testing.T) {
 				if err := c.Peers[1].SetDown(true); err != nil {
 					t.Fatal(err)
 				}
+				testsite.Until(t, "the watch notices", func() bool {
+					var s status.Report
+					err := json.Unmarshal([]byte(c.grab("status", "--json").out), &s)
+					return err == nil && len(s.Hosts) == 2 && s.Hosts[1].Warm != "up"
+				})
 			}
 			var got [2]result
 			for i, way := range []string{"", "--direct"} {
