@@ -26,6 +26,7 @@ func TestNudgeFailed(t *testing.T) {
 		stop := b.watch(j)
 		b.alertNow(j, "n1", 1)
 		time.Sleep(5*time.Minute + 3*time.Second + 15*time.Second + 30*time.Second + time.Minute + time.Second)
+		synctest.Wait()
 		if l := b.list(); l[0].State != incident.Failed || b.seals != 4 {
 			t.Fatalf("%+v after %d", l, b.seals)
 		}
