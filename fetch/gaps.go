@@ -78,7 +78,8 @@ func (c *copier) noteVanished() {
 			continue
 		}
 		since, until := c.plan.Around(s.entry, c.now())
-		for _, s.span = range c.f.lose(since, until, evidence.ReasonVanished, c.clock.Offset) { // it is one at most
+		if lost := c.f.lose(since, until, evidence.ReasonVanished, c.clock.Offset); len(lost) > 0 {
+			s.span = lost[0]
 		}
 	}
 }

@@ -196,3 +196,28 @@ func TestComingAndGoing(t *testing.T) {
 		})
 	}
 }
+
+// Who is admitted counts for as long as is said, and one that is released before does not.
+func TestCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Controller{Counts: 2 * time.Second, Saturated: func() bool { return true }}
+		began := time.Now()
+		var first func()
+		for i := range few {
+			release, err := c.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = release
+			}
+		}
+		first()
+		for i, want := range []time.Duration{0, 2 * time.Second} {
+			if _, err := c.Acquire(t.Context()); err != nil || time.Since(began) != want {
+				t.Errorf("number %d beyond the first: %v after %v", i, err, time.Since(began))
+			}
+		}
+		time.Sleep(c.Counts) // what counts still
+	})
+}

@@ -16,7 +16,7 @@ import (
 // much garbage as it copies while next to nothing is in use. With Go's usual 100
 // percent that is collected every 2 MiB, at a fifth of the CPU time.
 const (
-	gcPercent     = 400              // percent of what is in use, while one host is copied from
+	gcPercent     = 400              // percent of what is in use, while one host is read from
 	gcPercentMin  = 60               // while many are, for the whole is to stay below 100 MiB
 	gcMemoryLimit = 256 << 20        // of the whole program's memory, while few hosts are; above it the percentage does not count
 	gcManyLimit   = 432 << 20        // while many are: what was free for a moment is given back to the system above it
@@ -28,7 +28,7 @@ const (
 // state is what is set, and for whom.
 type state struct {
 	mu      sync.Mutex
-	hosts   int // that are being copied from
+	hosts   int // that are being read from
 	most    int // of them at a time since the first
 	percent int // before the first of them
 	limit   int64
