@@ -27,25 +27,27 @@ deps bench-deps busy-deps release-deps:
 	    apt-get -o DPkg::Lock::Timeout=120 update && \
 	    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends $$missing; \
 	  else echo "deps: missing:$$missing. Install them (as root: apt-get install$$missing); the tests that need them will fail."; fi; fi
-	@$(if $(filter release-deps,$@),:,$(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null) # the S3 server of the tests: minutes, once
+	@$(if $(filter release-deps,$@),:,CGO_ENABLED=0 $(GO) -C internal/testserver/s3 tool -n versitygw >/dev/null) # the S3 server of the tests: minutes, once
 
 # Of the other systems only Windows is built here, for people work on it: a target takes
 # minutes on a machine that never built one. The rest is for `make cross`. -p, -parallel, -j:
 # many tests wait. QUICK: lint has vetted, and to link without debug information takes a third.
-# GOGC: as much less for the garbage collector; a test of memory sets its own.
+# GOGC: as much less for the garbage collector; a test of memory sets its own. CGO_ENABLED: as
+# it is released, and programs that are linked and started faster.
 QUICK = -vet=off -ldflags='-s -w' -timeout 20m
 test: deps lint
 	@$(MAKE) -j 3 test-program test-rest cross TARGETS=windows/amd64
 
 .PHONY: test-program test-rest test-race race
 test test-program test-rest test-race test-short: export GOGC := 300
+lint test test-program test-rest test-short: export CGO_ENABLED := 0
 # To make a file on a disk is a third of what many tests do.
 test-program test-rest test-race test-short: export TMPDIR := $(shell .ci/scratch)
 test-program:
 	$(GO) test $(QUICK) -parallel 8 ./cmd/grab
 
 test-rest:
-	$(GO) test $(QUICK) -p 5 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")
+	$(GO) test $(QUICK) -p 6 -parallel 4 $$($(GO) list ./... | grep -vx "$$($(GO) list ./cmd/grab)")
 
 # With the race detector, which takes three to ten times as long, and finds nothing in much of
 # it: not what is PURE, without goroutines (TestPure); a sample of SAMPLED (-short), and of what
@@ -68,7 +70,7 @@ race: deps
 
 # For the inner loop: without servers, without whole sites.
 test-short:
-	$(GO) test $(QUICK) -short ./...
+	$(GO) test $(QUICK) -p 6 -short ./...
 
 # Beside eight busy processes, package by package; busy-logs/ keeps what each said.
 test-busy: busy-deps
@@ -76,7 +78,7 @@ test-busy: busy-deps
 
 # What is long by nature: every scenario, other random sites each time, chaos, fuzzing.
 test-long: race
-	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/... ./bundle/mask
+	GRAB_LONG=1 $(GO) test -timeout 60m ./internal/registration/... ./internal/export ./internal/lab/... ./bundle/mask/... ./internal/masking ./internal/cucmtrace ./internal/copyqueue ./internal/handover/... ./internal/incident/triage
 	GRAB_LONG=1 $(GO) test -timeout 60m -run 'TestMixtures|TestTruth' ./internal/chaos
 	$(MAKE) chaos fuzz
 

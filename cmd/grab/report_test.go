@@ -324,7 +324,7 @@ func entry(t testing.TB, path, name string) (b []byte) {
 // TestReportCostsNoBundle: an analysis that fails, however, leaves a bundle without a
 // report, which says so; one that is cancelled leaves nothing.
 func TestReportCostsNoBundle(t *testing.T) {
-	testrace.Without(t)
+	testrace.Whole(t)
 	t.Parallel()
 	l := newReportLab(t)
 	for how, want := range map[string]string{

@@ -110,7 +110,7 @@ func (p fleetPlan) build(t *testing.T) (b fleetBuilds) {
 }
 
 func newFleetRig(t *testing.T, plan fleetPlan, names ...string) *fleetRig {
-	r := &fleetRig{t: t, dir: t.TempDir(), plan: plan, builds: plan.build(t), mail: testserver.StartDovecot(t, testserver.DovecotOptions{}), bucket: testserver.StartS3(t, "grab")}
+	r := &fleetRig{t: t, dir: t.TempDir(), plan: plan, mail: testserver.StartDovecot(t, testserver.DovecotOptions{}), builds: plan.build(t), bucket: testserver.StartS3(t, "grab")}
 	r.startHub()
 	var err error
 	r.login, err = lab.NewLogin()

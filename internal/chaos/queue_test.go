@@ -25,6 +25,9 @@ import (
 // what it wants is safe no longer, and status says until when it is. All of them get all: nobody
 // waits for ever. (Who overtakes whom is shown in package copyqueue.)
 func TestQueueSeen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a site's worth of grabs")
+	}
 	const places = 16 // of the queue
 	sites := places + testrace.Smaller(6, 2)
 	last := fmt.Sprintf("s%d", sites-1)

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/mra"
+	"rtmtgrab/internal/testrace"
 )
 
 // zones are of nodes: with changes of the clock, with odd offsets, and without either.
@@ -36,7 +37,7 @@ func TestTruth(t *testing.T) {
 	if os.Getenv("GRAB_LONG") != "" {
 		seed = uint64(time.Now().UnixNano())
 	}
-	for i := range 100 {
+	for i := range testrace.Smaller(100, 5) {
 		t.Run(strconv.Itoa(i), func(t *testing.T) { oneNode(t, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 }

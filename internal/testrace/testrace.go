@@ -4,7 +4,10 @@
 // detector, `make test-race` what is left with it. Short tests look at the same sample.
 package testrace
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // Skips reports whether the i-th case of many is left to the run that is neither short nor
 // with the detector: else one in n is looked at, spread evenly. n should have no divisor
@@ -17,6 +20,14 @@ func Smaller(size, n int) int {
 		return size / n
 	}
 	return size
+}
+
+// More is a size with GRAB_LONG=1, else an n-th of it: what is long by nature.
+func More(size, n int) int {
+	if os.Getenv("GRAB_LONG") != "" {
+		return size
+	}
+	return Smaller(size/n, n)
 }
 
 func sampled() bool { return On || testing.Short() }

@@ -28,16 +28,20 @@ type NATSOptions struct {
 }
 
 // natsBinary builds the server once, or finds it where the Go command has kept it.
-var natsBinary = sync.OnceValues(func() (string, error) {
-	cmd := exec.Command("go", "tool", "-n", "nats-server")
+var natsBinary = sync.OnceValues(func() (string, error) { return tool("nats-server") })
+
+// tool builds a server from its module, or finds it where the Go command has kept it; how says where. Without cgo,
+// so that tests with the race detector, which needs cgo, do not build it again.
+func tool(name string, how ...string) (string, error) {
+	cmd := exec.Command("go", append(how, "tool", "-n", name)...)
 	var said bytes.Buffer
-	cmd.Stderr = &said
+	cmd.Env, cmd.Stderr = append(os.Environ(), "CGO_ENABLED=0"), &said
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("build the NATS server: %w\n%s", err, said.String())
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, said.String())
 	}
 	return strings.TrimSpace(string(out)), nil
-})
+}
 
 // StartNATS starts a server; it ends with the test.
 func StartNATS(tb testing.TB, opts NATSOptions) *NATS {

@@ -1,7 +1,6 @@
 package testserver
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,14 +28,7 @@ var s3Binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find the module: %w", err)
 	}
-	cmd := exec.Command("go", "-C", filepath.Join(filepath.Dir(strings.TrimSpace(string(root))), "internal", "testserver", "s3"), "tool", "-n", "versitygw")
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("build the S3 server: %w\n%s", err, said.String())
-	}
-	return strings.TrimSpace(string(out)), nil
+	return tool("versitygw", "-C", filepath.Join(filepath.Dir(strings.TrimSpace(string(root))), "internal", "testserver", "s3"))
 })
 
 // StartS3 starts a server with these empty buckets; it ends with the test.

@@ -44,7 +44,7 @@ func storms(seed uint64, hours int) (list []evidence.Alert) {
 // Whatever is forgotten decides nothing: with a bound the same incidents come to be, of the
 // same alerts, as without one, after a restart too; and the records stay within it.
 func TestForgottenAlertsDecideNothing(t *testing.T) {
-	testrace.Without(t)
+	testrace.Whole(t)
 	hours := 5
 	for seed := range uint64(1) {
 		var want string

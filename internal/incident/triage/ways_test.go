@@ -64,9 +64,9 @@ func event(r *rand.Rand, at time.Time, count int) (list []arrival) {
 }
 
 // Mail, poll and webhook of one event make one incident: in any order, as late as they
-// like, when it is open, running or sealed, with restarts in between.
+// like, when it is open, running or sealed, with restarts in between. 1,000 times with GRAB_LONG=1.
 func TestOneEventManyWays(t *testing.T) {
-	trials := testrace.Smaller(1000, 10)
+	trials := testrace.More(1000, 8)
 	root := incidenttest.QuickDir(t)
 	for trial := range trials {
 		r := rand.New(rand.NewPCG(14, uint64(trial)))
