@@ -28,8 +28,9 @@ type family struct {
 	RingBad   bool              `json:"ring_bad,omitempty"` // the ring was found not to agree with the host
 	Lent      []evidence.Window `json:"lent,omitempty"`     // as Covered, by what came of other collectors
 
-	sure     []*extent // Pieces without what is in doubt; nil: nothing is
-	suspects []suspect // gaps of files that were cut off
+	Suspects []suspect `json:"suspects,omitempty"`
+
+	sure []*extent // Pieces without what is in doubt; nil: nothing is
 }
 
 // of lists what is on disk of a file in the order of the offsets.

@@ -16,15 +16,19 @@ import (
 // of which there is but what the listing said. It is taken back if the file turns up under another name.
 type suspect struct {
 	file  *logset.File
-	entry hostconn.Entry // without a file: as it was listed
-	span  evidence.Span  // zero: it is to be judged
+	Entry hostconn.Entry `json:"entry"` // without a file: as it was listed
+	Span  evidence.Span  `json:"span"`  // zero: it is to be judged
 }
+
+// maxSuspects bounds what is known of a host that lists what it does not have: with so many nothing is whole.
+const maxSuspects = 1000
 
 // miss suspects that a file that was listed, and was not there when it was opened, is lost: no
 // listing tells of it again.
 func (f *family) miss(e hostconn.Entry) {
-	if !slices.ContainsFunc(f.suspects, func(s suspect) bool { return s.file == nil && s.entry == e }) {
-		f.suspects = append(f.suspects, suspect{entry: e})
+	known := slices.ContainsFunc(f.Suspects, func(s suspect) bool { return s.file == nil && s.Entry == e })
+	if !known && len(f.Suspects) < maxSuspects {
+		f.Suspects = append(f.Suspects, suspect{Entry: e})
 	}
 }
 
@@ -44,6 +48,9 @@ func (c *copier) noteGaps() {
 	}
 	c.noteVanished()
 	c.noteCutOff()
+	if len(f.Suspects) >= maxSuspects {
+		f.gap(c.cut.Since, c.cut.Until, evidence.ReasonVanished, offset)
+	}
 	for _, b := range c.set.Breaks {
 		if !p.ShowsAfter(b) {
 			f.lose(c.store.lastOf(f, &b.Before.Info), b.After.First, evidence.ReasonRotated, offset)
@@ -72,14 +79,14 @@ func (c *copier) noteGaps() {
 
 // noteVanished notes what is missing of files that were listed and not there when they were opened.
 func (c *copier) noteVanished() {
-	for i := range c.f.suspects {
-		s := &c.f.suspects[i]
-		if s.file != nil || s.span.Reason != "" || c.plan.Holds(s.entry) {
+	for i := range c.f.Suspects {
+		s := &c.f.Suspects[i]
+		if s.file != nil || s.Span.Reason != "" || c.plan.Holds(s.Entry) {
 			continue
 		}
-		since, until := c.plan.Around(s.entry, c.now())
+		since, until := c.plan.Around(s.Entry, c.now())
 		if lost := c.f.lose(since, until, evidence.ReasonVanished, c.clock.Offset); len(lost) > 0 {
-			s.span = lost[0]
+			s.Span = lost[0]
 		}
 	}
 }
@@ -88,10 +95,10 @@ func (c *copier) noteVanished() {
 // were read to the end, and takes back what was found since.
 func (c *copier) noteCutOff() {
 	f := c.f
-	f.suspects = slices.DeleteFunc(f.suspects, func(s suspect) bool {
-		back := s.file != nil && c.plan.GoesOn(s.file) || s.file == nil && c.plan.Holds(s.entry)
+	f.Suspects = slices.DeleteFunc(f.Suspects, func(s suspect) bool {
+		back := s.file != nil && c.plan.GoesOn(s.file) || s.file == nil && c.plan.Holds(s.Entry)
 		if back {
-			f.Lost = slices.DeleteFunc(f.Lost, func(o evidence.Span) bool { return o == s.span })
+			f.Lost = slices.DeleteFunc(f.Lost, func(o evidence.Span) bool { return o == s.Span })
 		}
 		return back
 	})
@@ -101,7 +108,7 @@ func (c *copier) noteCutOff() {
 		}
 		since := c.lostSince(t)
 		for _, span := range f.lose(since, c.plan.FirstAfter(since, c.now()), evidence.ReasonVanished, c.clock.Offset) {
-			f.suspects = append(f.suspects, suspect{file: t, span: span})
+			f.Suspects = append(f.Suspects, suspect{file: t, Span: span})
 		}
 	}
 	c.set.Truncated = nil

@@ -152,14 +152,19 @@ func lookInTurn(ctx context.Context, before func()) (release func(), err error) 
 // hold holds what the window may need, and takes over what the Holder says.
 func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 	err := g.holder.Hold(ctx, g.cut(asked).Since.Add(-logset.OldEnough))
+	var missed []*family
 	for _, name := range g.Host.Families {
 		f, set := g.store.state.family(name), g.holder.Set(name)
 		f.Absent = set.Absent
 		for _, m := range set.Missed {
 			if m.Reason == evidence.ReasonVanished && !m.Empty() {
 				f.miss(m.Entry)
+				missed = append(missed, f)
 			}
 		}
+	}
+	if len(missed) > 0 { // known by no listing any more, should this be the last that is heard of this process
+		err = errors.Join(err, g.store.save(missed...))
 	}
 	for _, n := range g.holder.Notes {
 		g.store.note("%s", n)

@@ -112,6 +112,7 @@ func openStore(dir string, host hostconn.Host, create func(name string, flag int
 	s.state = &read
 	for name, f := range s.state.Families {
 		f.name = name
+		f.Suspects = slices.DeleteFunc(f.Suspects, func(s suspect) bool { return s.Entry.Name == "" }) // of a file that nobody holds any more
 		for _, e := range f.Pieces {
 			// A slice is trusted up to its journaled length, and only if it is there;
 			// otherwise it is copied anew, as far as the host still has it.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
 	"rtmtgrab/internal/evidence"
@@ -91,7 +92,7 @@ func TestAfterListing(t *testing.T) {
 					t.Errorf("pass %d, listed %d times: %s %v", pass, conn.Lists-was, row.Coverage, row.Files[0].Missing)
 				}
 			}
-			if n := len(g.store.state.family("network_log").suspects); n > 1 {
+			if n := len(g.store.state.family("network_log").Suspects); n > 1 {
 				t.Errorf("%d suspects", n)
 			}
 		})
@@ -114,6 +115,62 @@ func TestVanishedFarClock(t *testing.T) {
 	}
 	if row := passOf(w, newGrab(t, w.Dir, conn), evidence.NewWindow(now.Add(-7*time.Minute), now)); row.Coverage == evidence.Complete {
 		t.Errorf("complete without network_log.1: %+v", row.Files)
+	}
+}
+
+// What vanished is missed too by the process that goes on after one that was killed before it had judged; a file
+// that turns up again is missed by nobody.
+func TestVanishedThenKilled(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.2", w.Text(8*time.Minute, 5*time.Minute), 5*time.Minute)
+		old := w.Text(5*time.Minute, 20*time.Second)
+		w.Put("network_log.1", old, 20*time.Second)
+		w.Put("network_log", w.Text(15*time.Second, 0), 0)
+		conn := &conntest.Hook{}
+		conn.Listed = func(n int) {
+			if n == 1 {
+				w.Remove("network_log.1")
+			}
+		}
+		killed, next, asked := newGrab(t, w.Dir, conn), newGrab(t, w.Dir, &conntest.Hook{}), w.Window(7*time.Minute, 0)
+		_, err := killed.Pass(t.Context(), asked, func(time.Time) {
+			if err := os.CopyFS(next.Dir, os.DirFS(killed.Dir)); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back {
+			w.Put("network_log.3", old, 20*time.Second)
+		}
+		for range 2 {
+			if row := passOf(w, next, asked); (row.Coverage == evidence.Complete) != back {
+				t.Errorf("back %v: %s %v", back, row.Coverage, row.Files[0].Missing)
+			}
+		}
+	}
+}
+
+// A host that lists ever other files, none of which can be opened, costs no memory, and is not complete.
+func TestVanishedWithoutEnd(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log.1", w.Text(8*time.Minute, 20*time.Second), 20*time.Second)
+	w.Put("network_log", w.Text(15*time.Second, 0), 0)
+	g, asked := newGrab(t, w.Dir, &conntest.Hook{}), w.Window(7*time.Minute, 0)
+	if row := passOf(w, g, asked); row.Coverage != evidence.Complete {
+		t.Fatalf("%s %v", row.Coverage, row.Files[0].Missing)
+	}
+	f := g.store.state.family("network_log")
+	for i := range 2 * maxSuspects {
+		f.miss(hostconn.Entry{Name: fmt.Sprintf("network_log.%d", i+2), Size: 5, MTime: w.Now.Add(-time.Hour), Regular: true})
+	}
+	if n := len(f.Suspects); n != maxSuspects {
+		t.Errorf("%d suspects", n)
+	}
+	if row := passOf(w, g, asked); row.Coverage == evidence.Complete {
+		t.Error("complete, and nobody knows what is not")
 	}
 }
 
