@@ -128,7 +128,7 @@ func (h *Holder) stayed(f *File) bool {
 		if o.born == h.round || o.Name != f.Name || !sameFile(o, f) {
 			return false
 		}
-		return o.Size == f.Size && o.MTime.Equal(f.MTime) || !f.Vague() && o.Size <= f.Size && !o.MTime.After(f.MTime)
+		return o.Size == f.Size && o.MTime.Equal(f.MTime) || !o.Vague() && o.Size <= f.Size && !o.MTime.After(f.MTime)
 	})
 }
 

@@ -28,3 +28,29 @@ func TestStayed(t *testing.T) {
 		t.Error("another name")
 	}
 }
+
+// Of a file of which there was only the heading that others begin with nobody knows whether it is the one that bears its
+// name now, with records: another may have had the name in between.
+func TestStayedHeading(t *testing.T) {
+	at, heading := time.Now(), strings.Repeat("=", 2*hostconn.TinyHead)+"\n"
+	file := func(text string, at time.Time) *File {
+		return &File{Info: Info{Name: "network_log", Size: int64(len(text)), MTime: at, Head: []byte(text)}, Handle: held{strings.NewReader(text), at}}
+	}
+	h := &Holder{Host: hostconn.Host{Families: []string{"network_log"}}, round: 2}
+	h.Set("network_log").Files = []*File{file(heading, at)}
+	if h.stayed(file(heading+"2026-06-03T10:00:00.000+00:00 expc01 a record\n", at.Add(time.Second))) {
+		t.Error("a file with records stayed, of which there was a heading")
+	}
+	if !h.stayed(file(heading, at)) {
+		t.Error("the same heading of the same time did not stay")
+	}
+}
+
+// held is an open file that does not change.
+type held struct {
+	*strings.Reader
+	at time.Time
+}
+
+func (h held) Stat() (int64, time.Time, error) { return h.Size(), h.at, nil }
+func (h held) Close() error                    { return nil }
