@@ -26,7 +26,8 @@ const chunk = 4 * 261120
 // an error is the answer.
 type midConn struct {
 	conntest.Local
-	read func(off int64, n int) error
+	read     func(off int64, n int) error
+	answered func(off int64, n int) // after the read; may be nil
 }
 
 type midHandle struct {
@@ -46,7 +47,11 @@ func (h *midHandle) ReadAt(b []byte, off int64) (int, error) {
 	if err := h.c.read(off, len(b)); err != nil {
 		return 0, err
 	}
-	return h.Handle.ReadAt(b, off)
+	n, err := h.Handle.ReadAt(b, off)
+	if h.c.answered != nil {
+		h.c.answered(off, len(b))
+	}
+	return n, err
 }
 
 // ofHead reports whether a read is a look at the head, for which less than all of it may be enough.
@@ -136,8 +141,6 @@ func TestDoubtIsSettled(t *testing.T) {
 		case !copying.Load():
 		case n == chunk && off < saveEvery:
 			began.Store(true)
-		case began.Load() && ofHead(off, n) && seen.CompareAndSwap(false, true):
-			close(looked)
 		case n == chunk && off > saveEvery+2<<20:
 			select {
 			case <-looked:
@@ -146,6 +149,11 @@ func TestDoubtIsSettled(t *testing.T) {
 			conn.Broken.Store(true)
 		}
 		return nil
+	}
+	conn.answered = func(off int64, n int) {
+		if began.Load() && ofHead(off, n) && seen.CompareAndSwap(false, true) {
+			close(looked)
+		}
 	}
 	g := newGrab(t, dir, conn)
 	if _, err := g.Pass(t.Context(), asked, func(time.Time) { copying.Store(true) }); err == nil {
