@@ -2,16 +2,20 @@ package mask
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"rtmtgrab/bundle/mask/find"
 )
 
+// fitting is how many pseudonyms are tried at most to find one that fits.
+const fitting = 300
+
 // issue gives a value of a class a pseudonym that is no value of it, issued or raw.
 func (t *Table) issue(c find.Class, v string, raw map[string]struct{}) string {
 	for try := 0; ; try++ {
 		as := t.propose(c, v, try)
-		if as == v || !fit(c, as) {
+		if as == v || !fit(c, as) && (c == find.Addrs || try < fitting) {
 			continue
 		}
 		_, isRaw := raw[as]
@@ -77,13 +81,22 @@ func (t *Table) alike(class, v string, try, longer int) string {
 	return string(out)
 }
 
-// fit reports whether a pseudonym will be taken for what it is wherever it stands.
+// fit reports whether a pseudonym will be taken for what it is wherever it stands. One of a name is no address: whoever
+// may send a message can call himself 10.1.2.300.
 func fit(c find.Class, as string) bool {
-	if c == find.Addrs {
+	switch c {
+	case find.MACs:
+		return true
+	case find.Addrs:
 		a, err := netip.ParseAddr(as)
 		return err == nil && find.BlockOf(a).Name != ""
+	case find.Names:
+		if find.Reserved(as) {
+			return false
+		}
 	}
-	return c != find.Names || !find.Reserved(as)
+	hits, _ := find.Scan([]byte(as), find.Options{Identities: true}, nil)
+	return !slices.ContainsFunc(hits, func(h find.Hit) bool { return h.Class == find.Addrs || h.Class == find.MACs })
 }
 
 func hexOf(b []byte) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -117,6 +118,26 @@ func TestSameMAC(t *testing.T) {
 	for _, v := range f {
 		if v[:12] != f[0] {
 			t.Fatalf("%s: %s is another than %s", out, v, f[0])
+		}
+	}
+}
+
+// TestNearlyAddresses: whoever may send a message can call himself nearly an address. What stands for that is none, else
+// the search would refuse the bundle.
+func TestNearlyAddresses(t *testing.T) {
+	for _, v := range []string{"0.0.0.00", "10.1.2.300", "1.2.3.04", "01.01.01.01", "1.2.3.4.5", "1.2.3.04x", "1.2.3....04", ".1.2.3.4.", "x.1.2.3.04.5x.6", "a.1.2.3.4", "10-1-2-300", "999.999.999.999", "1.2.3", "00ebd5d5d8c66", "a:1::z"} {
+		for _, form := range []string{"%s@0", "From: \"%[1]s\" <sip:%[1]s@%[1]s>", "From: <sip:a@%s.corp.com>", "Contact: <sip:%s@1.2.3.4:5060;transport=tls>", "user=%s", "hostname=%s", `"name":"%s"`, "x %s y"} {
+			for _, k := range []Kind{Log, CSV, Mail} {
+				text, table := fmt.Sprintf(form, v), fixed()
+				once, err := try(New(table, Identities), k, text)
+				if err != nil {
+					t.Errorf("%q as %d: %v: %q", text, k, err, once)
+					continue
+				}
+				if again, err := try(Again(table, Identities), k, once[0]); err != nil || again[0] != once[0] {
+					t.Errorf("%q as %d: %v\nonce  %q\ntwice %q", text, k, err, once[0], again)
+				}
+			}
 		}
 	}
 }
@@ -277,6 +298,7 @@ func FuzzTwice(f *testing.F) {
 	f.Add("2026-03-02T09:00:03.626-05:00 e1 tvcs: Msg-Hash=\"1\"\n SIPMSG:\n |INVITE sip:7@1.2.3.4 SIP/2.0\n Content-Length: 35\n \n c=IN IP4 1.2.3.4\n |\n", byte(1))
 	f.Add("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: base64\n\nYWxpY2VAY29ycC5jb20=\n--b--\n", byte(2))
 	f.Add(`{"users":["alice","b%40c.de"],"password":"\u0061"}`, byte(3))
+	f.Add("0.0.0.00@0", byte(Mail))
 	f.Add("device,number\nSEP00EBD5D5D8C6,7022\n", byte(6))
 	f.Fuzz(func(t *testing.T, text string, kind byte) {
 		k := Kind(kind % 8)

@@ -86,9 +86,7 @@ func Reserved(word string) bool {
 }
 
 // Begins reports whether a line begins a record.
-func Begins(line []byte) bool {
-	return len(line) > 20 && (stamp(line) > 0 || frame(line[:20]) > 0)
-}
+func Begins(line []byte) bool { return len(line) > 20 && (stamp(line) > 0 || frame(line[:20]) > 0) }
 
 // Unquote undoes the =XX of quoted-printable.
 func Unquote(b []byte) []byte { return undo.Quoted(b).B }

@@ -5,8 +5,7 @@ import (
 	"net/netip"
 )
 
-// host takes what stands there for a host's name: its labels become names, what all domains
-// have in common stays.
+// host takes what stands there for a host's name: its labels become names, what all domains have in common stays.
 func (s *scanner) host(from, to int, r Rule) {
 	if !s.Identities {
 		return
@@ -88,14 +87,29 @@ func (s *scanner) learnDomain(low []byte, keep int) {
 
 // labels takes what stands there for names with dots between them.
 func (s *scanner) labels(from, to int, r Rule) {
-	for from < to {
-		end := from
-		for end < to && s.b[end] != '.' {
-			end++
+	for end := from; from < to; from = end + 1 {
+		if n := numbered(s.b[from:to]); n > 0 {
+			if end = from + n; !s.quadIn(from, end) {
+				s.add(Names, r, from, end)
+			}
+			continue
+		}
+		for end = from; end < to && s.b[end] != '.'; end++ {
 		}
 		s.label(from, end, r)
-		from = end + 1
 	}
+}
+
+// numbered is how much of b is four numbers or more, nearly an address: pseudonyms of each could make it one.
+func numbered(b []byte) int {
+	n := len(bytes.TrimRight(b[:len(b)-len(bytes.TrimLeft(b, "0123456789."))], "."))
+	if b[0] == '.' || bytes.Count(b[:n], []byte(".")) < 3 {
+		return 0
+	}
+	for n < len(b) && b[n] != '.' {
+		n++
+	}
+	return n
 }
 
 // label takes what stands there for one name, or what it turns out to be.
@@ -129,7 +143,7 @@ func (s *scanner) label(from, to int, r Rule) {
 		s.add(MACs, ruleMAC, from+3, from+15)
 	case len(w) == 17 && pairs(w, '-'):
 		s.add(MACs, ruleMAC, from, to)
-	case bytes.HasPrefix(low, []byte("ip-")) && s.dashed(from+3, to):
+	case bytes.HasPrefix(low, []byte("ip-")) && s.quadIn(from+3, to):
 	case r != ruleDevice && s.device(from, to, false):
 	default:
 		s.add(Names, r, from, to)
@@ -145,7 +159,7 @@ func lined(w []byte) int {
 	return n
 }
 
-func (s *scanner) dashed(from, to int) bool {
+func (s *scanner) quadIn(from, to int) bool {
 	if q := quadOf(s.b[from:to]); q.n != to-from || q.n == 0 {
 		return false
 	}
