@@ -107,10 +107,21 @@ func (m *Masker) Learn(name string, k Kind, r io.Reader) error {
 
 // Mask writes a file's text to w without what is to go.
 func (m *Masker) Mask(name string, k Kind, w io.Writer, r io.Reader) error {
+	return m.mask(name, k, w, r, false)
+}
+
+// MaskStrictly is Mask for a text of which Search found that something was left, and takes longer: what
+// cannot be masked so that it stays, because somebody wrote it for that, becomes stars.
+func (m *Masker) MaskStrictly(name string, k Kind, w io.Writer, r io.Reader) error {
+	return m.mask(name, k, w, r, true)
+}
+
+func (m *Masker) mask(name string, k Kind, w io.Writer, r io.Reader, strict bool) error {
 	p, err := m.masking()
 	if err != nil {
 		return err
 	}
+	p.strict = strict
 	if k == Mail {
 		return m.mail(name, w, r, p)
 	}
@@ -145,7 +156,7 @@ func (m *Masker) masking() (masking, error) {
 			clear(m.learned[c])
 		}
 	}
-	return masking{m, m.known}, nil
+	return masking{m: m, known: m.known}, nil
 }
 
 // learn takes in what is new in a chunk.

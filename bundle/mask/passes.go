@@ -76,8 +76,9 @@ func (f *fresh) gather(hits []find.Hit) {
 
 // masking is the second pass.
 type masking struct {
-	m     *Masker
-	known *find.Dictionary
+	m      *Masker
+	known  *find.Dictionary
+	strict bool // nothing raw is left, at whatever price
 }
 
 func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
@@ -87,8 +88,11 @@ func (p masking) text(_ string, k Kind, w io.Writer, r io.Reader) error {
 		}
 		lengths := p.scan(c)
 		c.out = c.rw.rewrite(c.out[:0], c.b, c.hits, lengths)
-		if delicate(c.b, c.hits) {
+		if p.strict || delicate(c.b, c.hits) {
 			p.settled(c)
+		}
+		if p.strict {
+			p.erased(c)
 		}
 		c.err = c.rw.err
 		p.m.count(&c.rw.counts)
@@ -124,7 +128,8 @@ func delicate(b []byte, hits []find.Hit) bool {
 // maxAgain is how often a chunk is masked again until it stays as it is.
 const maxAgain = 4
 
-// settled masks what came of a chunk again until it stays as it is.
+// settled masks what came of a chunk again until it stays as it is: what is put somewhere can have what stands beside it
+// read otherwise, and whoever may send a message chooses that.
 func (p masking) settled(c *chunk) {
 	again := chunk{kind: c.kind, cols: c.cols, line: c.line, memory: c.memory}
 	for range maxAgain {
@@ -136,6 +141,49 @@ func (p masking) settled(c *chunk) {
 		}
 		c.out = out
 	}
+}
+
+// erased puts stars for whatever still does not settle: in a log from a little before it, each time from farther away, to
+// the end of its line.
+func (p masking) erased(c *chunk) {
+	again := chunk{kind: c.kind, cols: c.cols, line: c.line, memory: c.memory}
+	for before := 16; before <= 16<<(2*maxAgain); before *= 4 {
+		again.b = c.out
+		p.scan(&again)
+		if !p.erase(c, again.hits, before) {
+			return
+		}
+	}
+}
+
+// erase puts stars for the hits that are raw; false: there is none.
+func (p masking) erase(c *chunk, hits []find.Hit, before int) bool {
+	var out []byte
+	at := 0
+	for i := range hits {
+		h := &hits[i]
+		if int(h.From) < at {
+			continue
+		}
+		if _, why := (searching{p}).left(hits[i:i+1], &met{}); why == "" {
+			continue
+		}
+		from, to := int(h.From), int(h.To)
+		if c.kind == Log || c.kind == Text {
+			from = max(at, from-before, bytes.LastIndexByte(c.out[:from], '\n')+1)
+			if to = len(c.out); bytes.IndexByte(c.out[from:], '\n') >= 0 {
+				to = from + bytes.IndexByte(c.out[from:], '\n')
+			}
+		}
+		out = append(append(out, c.out[at:from]...), find.Stars...)
+		at = to
+		c.rw.counts[h.Rule]++
+	}
+	if at == 0 {
+		return false
+	}
+	c.out = append(out, c.out[at:]...)
+	return true
 }
 
 // name masks a file's name, a host's, or a number that is known.
@@ -184,13 +232,13 @@ func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.Lengt
 	return append(out, b[at:]...)
 }
 
-// withLengths puts the Content-Lengths among the hits.
+// withLengths puts the Content-Lengths among the hits, but for those that stand in one: no secret stays for one's sake.
 func (rw *rewriter) withLengths(b []byte, hits []find.Hit, lengths []find.LengthOf) []find.Hit {
 	rw.lengths = rw.lengths[:0]
 	for i, l := range lengths {
 		rw.lengths = append(rw.lengths, find.Hit{From: int32(l.Value.From), To: int32(l.Value.To), Class: find.Length, Rule: find.RuleLength, V: b[l.Value.From:l.Value.To], At: int32(i)})
 	}
-	rw.hits = find.Over(rw.hits[:0], rw.lengths, hits)
+	rw.hits = find.Over(rw.hits[:0], hits, rw.lengths)
 	return rw.hits
 }
 
@@ -205,7 +253,9 @@ func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body fin
 		}
 		if int(a.From) >= body.From && a.Class != find.Length {
 			rw.buf2, _ = rw.replace(rw.buf2[:0], a)
-			by += len(rw.buf2) - len(a.V)
+			if by += len(rw.buf2) - len(a.V); a.Class == find.Coded {
+				by -= a.Coded.Enc.EncodedLen(len(a.V)) - len(a.V)
+			}
 		}
 	}
 	n, err := strconv.Atoi(string(h.V))

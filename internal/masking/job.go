@@ -147,15 +147,15 @@ func (j *job) write() error {
 		case anew:
 			return nil
 		}
-		return j.maskFile(name, kind, r)
+		return j.maskFile(name, kind, r, j.masker.Mask)
 	})
 }
 
-func (j *job) maskFile(name string, kind mask.Kind, r io.Reader) error {
+func (j *job) maskFile(name string, kind mask.Kind, r io.Reader, by func(string, mask.Kind, io.Writer, io.Reader) error) error {
 	return j.writeFile(name, func(w io.Writer) error {
 		lines := &lineReader{r: r}
 		out := &lineWriter{w: w}
-		if err := j.masker.Mask(name, kind, out, lines); err != nil {
+		if err := by(name, kind, out, lines); err != nil {
 			return err
 		}
 		if kind == mask.Log && lines.n != out.n {

@@ -30,7 +30,7 @@ func (j *job) writeOther(name string, r io.Reader) error {
 	}
 	file := name
 	p := &packer{job: j, left: func(member string, why error) error { return j.leave(member, why.Error()) }, leaf: func(name string, k mask.Kind, w io.Writer, r io.Reader) error {
-		return j.masker.Mask(name, k, w, withoutDescriptions(j, path.Join(path.Dir(file), path.Base(name)), r))
+		return j.masker.MaskStrictly(name, k, w, withoutDescriptions(j, path.Join(path.Dir(file), path.Base(name)), r))
 	}}
 	err := j.writeFile(name, func(w io.Writer) error { return p.file(name, w, r, 0) })
 	if why, is := errors.AsType[unmaskable](err); is {

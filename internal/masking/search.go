@@ -113,7 +113,7 @@ func maskAgain(j *job, name string, kind mask.Kind) error {
 	if err != nil {
 		return err
 	}
-	err = j.maskFile(name, kind, stopped{j.ctx, f})
+	err = j.maskFile(name, kind, stopped{j.ctx, f}, j.masker.MaskStrictly)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // How an IPv4 address may be spelled, as a set: Hit.At.
@@ -11,6 +12,7 @@ const (
 	inHex     = 1 << iota // 0x0a000001
 	backwards             // 0x0100000a, as on machines with the lowest byte first
 	inUpper
+	dashed // 10-0-0-1
 )
 
 // hexAddr finds an IPv4 address that is known, written as a number of hexadecimal digits.
@@ -42,6 +44,9 @@ func hexAddr(b []byte, from, to int, known *Dictionary) (h Hit, ok bool) {
 
 // SpellAddr appends an address in the spelling of a hit.
 func SpellAddr(out []byte, h *Hit, as string) []byte {
+	if h.At == dashed {
+		return append(out, strings.ReplaceAll(as, ".", "-")...)
+	}
 	a, err := netip.ParseAddr(as)
 	if h.At == 0 || err != nil || !a.Is4() {
 		return append(out, as...)

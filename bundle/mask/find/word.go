@@ -229,11 +229,7 @@ func (s *scanner) quad(from int, q quad) {
 	if !q.somebodys() {
 		return
 	}
-	to := from + q.n
-	v := s.b[from:to]
-	if q.sep == '-' {
-		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
-	}
+	h := q.hit(s.b, from)
 	sure := q.sep == '.'
 	if from > 0 {
 		switch before := s.b[from-1]; {
@@ -243,10 +239,18 @@ func (s *scanner) quad(from int, q quad) {
 			sure = sure && !s.agent(from-1)
 		}
 	}
-	if !sure && !s.Known.has(Addrs, v) {
-		return
+	if sure || s.Known.has(Addrs, h.V) {
+		s.put(h)
 	}
-	s.put(Hit{From: int32(from), To: int32(to), Class: Addrs, Rule: ruleIPv4, V: v})
+}
+
+// hit is the hit that an address at from of b is.
+func (q quad) hit(b []byte, from int) Hit {
+	h := Hit{From: int32(from), To: int32(from + q.n), Class: Addrs, Rule: ruleIPv4, V: b[from : from+q.n]}
+	if q.sep == '-' {
+		h.V, h.At = bytes.ReplaceAll(h.V, []byte("-"), []byte(".")), dashed
+	}
+	return h
 }
 
 // agent reports whether the word that ends at to is a product whose versions look like an
@@ -270,19 +274,14 @@ func (s *scanner) serial(from, to int) {
 // prefixed finds the host in the name of a zone, and the user in that of a device.
 func (s *scanner) prefixed(from, to int) {
 	w := s.b[from:to]
-	switch w[0] {
-	case 'C':
-		if w[1] == 'E' {
-			for _, p := range zonePrefixes {
-				if bytes.HasPrefix(w, []byte(p)) {
-					s.zone(from+len(p), to)
-				}
-			}
-			return
+	if w[0] != 'C' || w[1] != 'E' {
+		s.device(from, to, false)
+		return
+	}
+	for _, p := range zonePrefixes {
+		if bytes.HasPrefix(w, []byte(p)) {
+			s.zone(from+len(p), to)
 		}
-		s.device(from, to, false)
-	case 'T', 'B':
-		s.device(from, to, false)
 	}
 }
 
@@ -292,14 +291,9 @@ func (s *scanner) zone(from, to int) {
 		s.host(from, to, ruleHost)
 		return
 	}
-	if !q.somebodys() {
-		return
+	if q.somebodys() {
+		s.put(q.hit(s.b, from))
 	}
-	v := s.b[from:to]
-	if q.sep == '-' {
-		v = bytes.ReplaceAll(v, []byte("-"), []byte("."))
-	}
-	s.put(Hit{From: int32(from), To: int32(to), Class: Addrs, Rule: ruleIPv4, V: v})
 }
 
 // device finds CSFASMITH and its like: the prefix stays. sure: it is one, in whatever case.
