@@ -70,6 +70,7 @@ type Masker struct {
 	learned [find.Classes]map[string]struct{}
 	domains map[string]bool
 	known   *find.Dictionary // of all that was learned; nil: something came after it was made
+	names   int              // that known has: where one turns up only in masking, it may stand elsewhere too
 	counts  [find.Rules]int64
 	full    error
 }
@@ -147,11 +148,11 @@ func (m *Masker) masking() (masking, error) {
 	if m.full != nil {
 		return masking{}, m.full
 	}
-	if m.known == nil {
+	if m.known == nil || m.table.Len() > m.names {
 		if err := m.table.settle(&m.learned, !m.masked); err != nil {
 			return masking{}, err
 		}
-		m.known = m.table.dictionary(m.domains, false)
+		m.known, m.names = m.table.dictionary(m.domains, false), m.table.Len()
 		for c := range m.learned {
 			clear(m.learned[c])
 		}

@@ -172,6 +172,14 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
+// TestLateNames: a name that is seen to be one only when what stands beside it was masked is gone everywhere.
+func TestLateNames(t *testing.T) {
+	once, err := try(New(fixed(), Identities), Log, "0@tag=alice1@9:alice1")
+	if err != nil || strings.Contains(once[0], "alice1") {
+		t.Errorf("%v: %q", err, once)
+	}
+}
+
 func TestCredentialsOnly(t *testing.T) {
 	out := through(t, fixed(), Credentials, Log, `From: "Alice" <sip:7022@10.0.0.1> password=hunter2 Authorization: Digest username="SEP00EBD5D5D8C6", response="aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`)[0]
 	if want := `From: "Alice" <sip:7022@10.0.0.1> password=******** Authorization: Digest username="SEP00EBD5D5D8C6", response="********"`; out != want {
