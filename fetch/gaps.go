@@ -24,12 +24,14 @@ type suspect struct {
 const maxSuspects = 1000
 
 // miss suspects that a file that was listed, and was not there when it was opened, is lost: no
-// listing tells of it again.
-func (f *family) miss(e hostconn.Entry) {
+// listing tells of it again. It reports whether that is new.
+func (f *family) miss(e hostconn.Entry) bool {
 	known := slices.ContainsFunc(f.Suspects, func(s suspect) bool { return s.file == nil && s.Entry == e })
-	if !known && len(f.Suspects) < maxSuspects {
-		f.Suspects = append(f.Suspects, suspect{Entry: e})
+	if known || len(f.Suspects) >= maxSuspects {
+		return false
 	}
+	f.Suspects = append(f.Suspects, suspect{Entry: e})
+	return true
 }
 
 // noteGaps notes what is missing of files that were listed and could not be held, of

@@ -156,11 +156,14 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 	for _, name := range g.Host.Families {
 		f, set := g.store.state.family(name), g.holder.Set(name)
 		f.Absent = set.Absent
+		fresh := false
 		for _, m := range set.Missed {
-			if m.Reason == evidence.ReasonVanished && !m.Empty() {
-				f.miss(m.Entry)
-				missed = append(missed, f)
+			if m.Reason == evidence.ReasonVanished && !m.Empty() && f.miss(m.Entry) {
+				fresh = true
 			}
+		}
+		if fresh {
+			missed = append(missed, f)
 		}
 	}
 	if len(missed) > 0 { // known by no listing any more, should this be the last that is heard of this process

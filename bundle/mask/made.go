@@ -12,7 +12,7 @@ import (
 // numbers are looked for that were replaced, unless they are very short, and addresses that
 // are no issued ones.
 func (m *Masker) SearchMade(name string, k Kind, r io.Reader) error {
-	p, err := m.masking()
+	p, err := m.knowing()
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ type Masker struct {
 	learned [find.Classes]map[string]struct{}
 	domains map[string]bool
 	known   *find.Dictionary // of all that was learned; nil: something came after it was made
-	names   int              // that known has: where one turns up only in masking, it may stand elsewhere too
+	names   int              // in the table when known was made
 	counts  [find.Rules]int64
 	full    error
 }
@@ -131,7 +131,7 @@ func (m *Masker) mask(name string, k Kind, w io.Writer, r io.Reader, strict bool
 
 // Search reads a text that Mask wrote. The error is a *Found if something raw is left.
 func (m *Masker) Search(name string, k Kind, r io.Reader) error {
-	p, err := m.masking()
+	p, err := m.knowing()
 	if err != nil {
 		return err
 	}
@@ -141,6 +141,16 @@ func (m *Masker) Search(name string, k Kind, r io.Reader) error {
 	return searching{p}.text(name, k, nil, r)
 }
 
+// knowing is a pass with what turned up only in masking too: it may stand elsewhere.
+func (m *Masker) knowing() (masking, error) {
+	m.mu.Lock()
+	if m.table.Len() > m.names {
+		m.known = nil
+	}
+	m.mu.Unlock()
+	return m.masking()
+}
+
 // masking is a pass with all that was learned. Pseudonyms are issued here.
 func (m *Masker) masking() (masking, error) {
 	m.mu.Lock()
@@ -148,7 +158,7 @@ func (m *Masker) masking() (masking, error) {
 	if m.full != nil {
 		return masking{}, m.full
 	}
-	if m.known == nil || m.table.Len() > m.names {
+	if m.known == nil {
 		if err := m.table.settle(&m.learned, !m.masked); err != nil {
 			return masking{}, err
 		}

@@ -171,9 +171,8 @@ func (p masking) erase(c *chunk, hits []find.Hit, before int) bool {
 		from, to := int(h.From), int(h.To)
 		if c.kind == Log || c.kind == Text {
 			from = max(at, from-before, bytes.LastIndexByte(c.out[:from], '\n')+1)
-			if to = len(c.out); bytes.IndexByte(c.out[from:], '\n') >= 0 {
-				to = from + bytes.IndexByte(c.out[from:], '\n')
-			}
+			line, _, _ := bytes.Cut(c.out[from:], []byte("\n"))
+			to = from + len(line)
 		}
 		out = append(append(out, c.out[at:from]...), find.Stars...)
 		at = to
