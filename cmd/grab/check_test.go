@@ -328,6 +328,9 @@ func TestCheckBanAfterRefusal(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{AuthorizedKey: other.Public, BanAfter: 1})
 	rep, _ := c.check()
 	wantFinding(t, rep, "expc01", "login", checkup.StatusFail, "login refused", "")
+
+	// the ban begins a moment after the client has its refusal
+	testsite.Until(t, "the ban", func() bool { return c.Peers[0].Stats().Banned })
 	rep, _ = c.check("expc01", "--timeout", "300ms")
 	wantFinding(t, rep, "expc01", "connect", checkup.StatusFail, "no answer in time", "a ban is likely")
 }
