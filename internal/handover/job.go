@@ -94,6 +94,8 @@ type Attempt struct {
 	Place   string    `json:"place,omitempty"`
 	Sent    int64     `json:"sent,omitempty"`
 	Resumed int64     `json:"resumed,omitempty"`
+	File    string    `json:"file,omitempty"`   // of what was sent, as Artefact.Name: that may be made anew later
+	SHA256  string    `json:"sha256,omitempty"` // of it
 }
 
 // maxAttempts is how many attempts a job remembers.
@@ -187,7 +189,7 @@ func (j *Job) begin(now time.Time) error {
 	if j.State != Prepared && j.State != Unknown || j.Artefact == nil {
 		return fmt.Errorf("%w: begin %s", errState, j.State)
 	}
-	j.Attempts = append(j.Attempts, Attempt{N: j.tried() + 1, Began: now})
+	j.Attempts = append(j.Attempts, Attempt{N: j.tried() + 1, Began: now, File: j.Artefact.Name, SHA256: j.Artefact.SHA256})
 	if n := len(j.Attempts) - maxAttempts; n > 0 {
 		j.Attempts = append([]Attempt(nil), j.Attempts[n:]...)
 	}

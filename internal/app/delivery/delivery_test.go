@@ -210,3 +210,40 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
+
+// An attempt that could not be written into the chain of custody is written there later, also
+// when what it sent is gone and cannot be made anew.
+func TestRecordedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		in := s.seal(1, 1, "share")
+		os.Remove(s.share)
+		ledger := custody.LedgerOf(s.Store.Dir).File(in.ID)
+		os.MkdirAll(ledger, 0o700) // in the way
+		s.open()
+		time.Sleep(time.Minute)
+		sent := s.Queue()[0].SHA256
+
+		s.cfg = &config.Config{Store: s.cfg.Store, Handover: []config.Handover{{Name: "share", Folder: s.share, Mask: config.MaskIdentities}}} // it cannot be masked: there is no mask.scope
+		s.Configure()
+		time.Sleep(time.Minute)
+		if q := s.Queue(); len(q) != 1 || q[0].SHA256 != "" || q[0].Attempts == 0 || sent == "" {
+			t.Fatalf("%+v", q)
+		}
+		s.close()
+		os.Remove(ledger)
+		s.open()
+		time.Sleep(time.Minute)
+		_, head, err := bundle.ChainOf(t.Context(), in.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		if _, err := custody.LedgerOf(s.Store.Dir).Walk(in.ID, head, func(e custody.Entry) error {
+			found = found || e.Act == custody.Delivery && e.Later.SHA256 == sent
+			return nil
+		}); err != nil || !found {
+			t.Errorf("%v, %v", found, err)
+		}
+	})
+}

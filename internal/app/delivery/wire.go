@@ -135,7 +135,10 @@ func (d *Desk) record(j handover.Job, a handover.Attempt, again bool) error {
 		return fmt.Errorf("%w: %w", handover.ErrNoCustody, err)
 	}
 	which := fmt.Sprintf("attempt %d of delivery %s", a.N, j.ID)
-	l := &custody.Later{By: j.By, Result: result(a), Why: which, SHA256: j.Artefact.SHA256, File: j.Artefact.Name, To: []string{j.Sink}}
+	l := &custody.Later{By: j.By, Result: result(a), Why: which, SHA256: a.SHA256, File: a.File, To: []string{j.Sink}}
+	if a.SHA256 == "" && j.Artefact != nil { // an earlier version made the attempt
+		l.SHA256, l.File = j.Artefact.SHA256, j.Artefact.Name
+	}
 	if a.Place != "" {
 		l.To = append(l.To, evidence.Printable(a.Place, 500))
 	}
