@@ -38,6 +38,10 @@ func ofSink(c sink.Cause) bool {
 	return false
 }
 
+// changeable reports whether what stood in the way may be gone when somebody has changed the
+// configuration, or has started the program anew: all but what is wrong with the bundle here.
+func changeable(cause string) bool { return cause != string(sink.Local) }
+
 // stopsAll reports whether an error is in the way of all that is to go to a destination.
 func stopsAll(err error) bool {
 	e, ok := errors.AsType[*sink.Error](err)

@@ -131,7 +131,7 @@ func (e *Engine) resume(j *Job) {
 		if err := e.Store.file(j.Name()).Save(*j); err != nil {
 			e.Log.Error("cannot save that a delivery was interrupted", "job", j.Name(), "err", err)
 		}
-	case j.State == Failed && ofSink(sink.Cause(j.Cause)):
+	case j.State == Failed && changeable(j.Cause):
 		j.reopen(now) // whoever started the program may have changed something
 	}
 	if j.State.Final() {
@@ -181,7 +181,7 @@ func (e *Engine) reconsider(j *Job, to *Destination) {
 	case j.Terms != "" && j.Terms != terms && j.State != Running && !j.State.Final():
 		j.requeue(now())
 		defer e.discard(j) // it may be what must not lie about any more
-	case j.State == Failed && ofSink(sink.Cause(j.Cause)):
+	case j.State == Failed && changeable(j.Cause):
 		j.reopen(now())
 	default:
 		return

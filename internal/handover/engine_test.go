@@ -100,6 +100,39 @@ func TestPermanent(t *testing.T) {
 	})
 }
 
+// What a destination does not take is tried again once when the configuration or the program is
+// new: its address may have been wrong. What is wrong with a bundle here is not mended by that.
+func TestRejectedUntilReload(t *testing.T) {
+	for how, renew := range map[string]func(b *bench, d Destination){
+		"reload": func(b *bench, d Destination) { b.Configure([]Destination{d}) },
+		"start":  func(b *bench, d Destination) { b.end(); b.begin(d) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, to := newBench(t), &fake{fail: func(int, sink.Artifact) error { return dead(sink.Rejected) }}
+				d := destination("share", to)
+				b.begin(d)
+				name := b.add(b.bundle(1, 1), "share")
+				b.until(name, Failed)
+				spoilt := b.bundle(2, 1)
+				os.Remove(spoilt.Bundle)
+				lost := b.add(spoilt, "share")
+				b.until(lost, Failed)
+
+				to.mu.Lock()
+				to.fail = nil
+				to.mu.Unlock()
+				renew(b, d)
+				b.until(name, Done)
+				time.Sleep(time.Hour)
+				if v, _ := b.Look(lost); v.State != Failed || to.made() != 2 {
+					t.Errorf("%+v, %d attempts", v, to.made())
+				}
+			})
+		})
+	}
+}
+
 // A refused login stops all that goes there after one attempt; a reload opens it again.
 func TestRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -210,7 +210,7 @@ func (s *stages) encrypt(j Job, t Terms) error {
 	}
 	to, err := envelope.ReadRecipients(t.To...)
 	if err != nil {
-		return fmt.Errorf("recipients: %w", err)
+		return &sink.Error{Cause: sink.Local, Err: fmt.Errorf("recipients: %w", err)} // a file of them may be replaced at this moment
 	}
 	if err := s.fault("encrypt", j.Name()); err != nil {
 		return err

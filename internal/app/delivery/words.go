@@ -25,7 +25,7 @@ var hints = map[sink.Cause]string{
 	sink.Busy:        "the far side asks to try later, which is done; if it stays, ask its administrator",
 	sink.Redirect:    "it points elsewhere, where nothing is sent: put the new address into the configuration and `grab reload`",
 	sink.Mismatch:    "what arrived there is not what was sent: check the far side and proxies between; it is tried again",
-	sink.Rejected:    "the far side does not take this: see its message; after a change there `grab check` tries all again, `grab send INCIDENT --to NAME` one, `--drop` gives it up",
+	sink.Rejected:    "the far side does not take this: see its message; after a change there `grab check` tries all again, after one of the configuration `grab reload`; `grab send INCIDENT --to NAME` one, `--drop` gives it up",
 	sink.Local:       "it cannot be prepared or read here: see the message; `grab verify` checks the bundle, `grab send INCIDENT --to NAME` tries again",
 }
 
@@ -34,6 +34,9 @@ var hintsOf = map[string]map[sink.Cause]string{
 		sink.Unreachable: "check that the share is mounted and its server reached; deliveries go on by themselves",
 		sink.Refused:     "let the user of grab watch write to the folder; deliveries go on by themselves",
 		sink.Timeout:     "the share hangs: check its server and the mount; deliveries go on by themselves when it answers",
+	},
+	"sftp": {
+		sink.Unreachable: "check the address, name resolution and the firewall, and that the folder is there; deliveries go on by themselves",
 	},
 	"cxd": {
 		sink.Refused:  "the case's token is wrong or has expired, other cases go on: put the case's upload token into cxd.tokens or the configuration and `grab reload`",

@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/https"
 	"rtmtgrab/internal/handover/sink/web"
+	"rtmtgrab/internal/redact"
 )
 
 // A Sink is the drive.
@@ -29,17 +30,21 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 	if a.Case == "" {
 		return sink.Receipt{}, &sink.Error{Cause: sink.Rejected, Permanent: true, Err: fmt.Errorf("the bundle has no case: set it with `grab case INCIDENT NUMBER`, or case: in the configuration")}
 	}
+	token, err := s.Token(a.Case)
+	if err != nil { // other cases have tokens of their own
+		return sink.Receipt{}, &sink.Error{Cause: sink.Refused, Permanent: true, Alone: true, Err: redact.Error(err)}
+	}
 	up := &https.Sink{
 		URL: s.URL, Method: http.MethodPut, Trusted: true, Client: s.Client,
 		User:     func() (string, error) { return a.Case, nil },
-		Password: func() (string, error) { return s.Token(a.Case) },
+		Password: func() (string, error) { return token, nil },
 	}
 	r, err := up.Deliver(ctx, a)
 	if r.Place != "" {
 		r.Place += " (case " + a.Case + ")"
 	}
-	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused {
-		e.Alone = true // other cases have tokens of their own
+	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused && e.Permanent {
+		e.Alone = true
 		e.Err = fmt.Errorf("%w: the token is of another case, or has expired; get a new one from Support Case Manager", e.Err)
 	}
 	return r, err

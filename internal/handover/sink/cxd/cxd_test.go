@@ -142,7 +142,9 @@ func TestCases(t *testing.T) {
 	}
 	s.Token = func(string) (string, error) { return "", errors.New("no token for it") }
 	_, err = s.Deliver(deadline(t), a)
-	failed(t, err, sink.Local, true)
+	if e := failed(t, err, sink.Refused, true); !e.Alone || !strings.Contains(e.Error(), "no token for it") {
+		t.Error(e)
+	}
 	if err := s.Check(deadline(t)); err != nil {
 		t.Error(err)
 	}

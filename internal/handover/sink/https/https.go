@@ -75,7 +75,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 func (s *Sink) target(a sink.Artifact) (*url.URL, error) {
 	text, err := s.URL()
 	if err != nil {
-		return nil, web.Local(err)
+		return nil, web.Setting(err)
 	}
 	if s.Hidden {
 		redact.AddURL(text)
@@ -84,7 +84,7 @@ func (s *Sink) target(a sink.Artifact) (*url.URL, error) {
 	text = strings.NewReplacer("{name}", url.PathEscape(a.Name), "{case}", url.PathEscape(a.Case)).Replace(text)
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, web.Local(errors.New("the address is not a URL: write https://HOST/PATH"))
+		return nil, web.Setting(errors.New("the address is not a URL: write https://HOST/PATH"))
 	}
 	if s.Method == http.MethodPut && !named {
 		u = u.JoinPath(url.PathEscape(a.Name))
@@ -154,7 +154,7 @@ func (s *Sink) meant(e *sink.Error, code int) *sink.Error {
 func (s *Sink) request(ctx context.Context, method string, target *url.URL, a sink.Artifact) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
-		return nil, web.Local(errors.New("the address is not a URL"))
+		return nil, web.Setting(errors.New("the address is not a URL"))
 	}
 	req.Header.Set("User-Agent", "grab")
 	if method == http.MethodPut || method == http.MethodPost {
@@ -182,10 +182,10 @@ func (s *Sink) headers(req *http.Request, a sink.Artifact) error {
 	for _, h := range s.Headers {
 		v, err := h.Value()
 		if err != nil {
-			return web.Local(fmt.Errorf("header field %s: %w", h.Name, err))
+			return web.Setting(fmt.Errorf("header field %s: %w", h.Name, err))
 		}
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return web.Local(fmt.Errorf("header field %s has a line break or another control character in it", h.Name))
+			return web.Setting(fmt.Errorf("header field %s has a line break or another control character in it", h.Name))
 		}
 		req.Header.Set(h.Name, fill.Replace(v))
 	}
@@ -198,18 +198,18 @@ func (s *Sink) login(req *http.Request) error {
 	case s.Bearer != nil:
 		token, err := s.Bearer()
 		if err != nil {
-			return web.Local(err)
+			return web.Setting(err)
 		}
 		redact.Add(token)
 		req.Header.Set("Authorization", "Bearer "+token)
 	case s.User != nil:
 		user, err := s.User()
 		if err != nil {
-			return web.Local(err)
+			return web.Setting(err)
 		}
 		password, err := s.Password()
 		if err != nil {
-			return web.Local(err)
+			return web.Setting(err)
 		}
 		redact.Add(password)
 		redact.Add(base64.StdEncoding.EncodeToString([]byte(user + ":" + password)))

@@ -417,7 +417,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 	to.Client.Certificate = text("hunter2")
 	_, err = to.Deliver(deadline(t), a)
-	if e := failed(t, err, sink.Local, true); strings.Contains(e.Error(), "hunter2") {
+	if e := failed(t, err, sink.Refused, false); strings.Contains(e.Error(), "hunter2") {
 		t.Error(e)
 	}
 }
@@ -484,8 +484,32 @@ func TestSecrets(t *testing.T) {
 	}
 	to.URL, to.Headers = text("https://127.0.0.1:1/"), []Header{{"X-A", text("t0psecret\r\nX-B: c")}}
 	_, err = to.Deliver(deadline(t), a)
-	if e := failed(t, err, sink.Local, true); strings.Contains(e.Error(), "t0psecret") {
+	if e := failed(t, err, sink.Refused, false); strings.Contains(e.Error(), "t0psecret") {
 		t.Error(e)
+	}
+}
+
+// A secret that is being replaced holds up what goes there until it can be read, and no longer.
+func TestSecretGone(t *testing.T) {
+	s := newShelf(t)
+	a, _ := artifact(t, 1000)
+	for name, lacks := range map[string]func(to *Sink, read func() (string, error)){
+		"bearer":      func(to *Sink, read func() (string, error)) { to.Bearer = read },
+		"URL":         func(to *Sink, read func() (string, error)) { to.URL = read },
+		"certificate": func(to *Sink, read func() (string, error)) { to.Client.Certificate = read },
+		"header":      func(to *Sink, read func() (string, error)) { to.Headers = []Header{{"X-A", read}} },
+		"proxy":       func(to *Sink, read func() (string, error)) { to.Client.Proxy = read },
+	} {
+		to := s.sink(t, "PUT", "/drop/")
+		lacks(to, func() (string, error) { return "", os.ErrNotExist })
+		if _, err := to.Deliver(deadline(t), a); err == nil {
+			t.Error(name)
+		} else {
+			failed(t, err, sink.Refused, false)
+		}
+	}
+	if _, err := s.sink(t, "PUT", "/drop/").Deliver(deadline(t), a); err != nil {
+		t.Error(err)
 	}
 }
 

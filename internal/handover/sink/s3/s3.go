@@ -107,7 +107,7 @@ func (s *Sink) open() (*bucket, error) {
 	}
 	if err != nil {
 		done()
-		return nil, web.Local(err)
+		return nil, web.Setting(err)
 	}
 	b.core.SetAppInfo("grab", "1")
 	return b, nil
@@ -178,7 +178,7 @@ func (b *bucket) options(a sink.Artifact) (minio.PutObjectOptions, error) {
 	case EncryptKMS:
 		sse, err := encrypt.NewSSEKMS(b.KMSKey, nil)
 		if err != nil {
-			return o, web.Local(err)
+			return o, web.Setting(err)
 		}
 		o.ServerSideEncryption = sse
 	}

@@ -259,7 +259,7 @@ func TestWhatCannotBe(t *testing.T) {
 		}, sink.Refused, true},
 		{"another authority", func(s *Sink) { s.Client.Roots = x509.NewCertPool() }, sink.Certificate, false},
 		{"nobody there", func(s *Sink) { s.Endpoint = "127.0.0.1:1" }, sink.Unreachable, false},
-		{"no secret", func(s *Sink) { s.Keys = func() (Keys, error) { return Keys{}, errors.New("no such file") } }, sink.Local, true},
+		{"no secret", func(s *Sink) { s.Keys = func() (Keys, error) { return Keys{}, errors.New("no such file") } }, sink.Refused, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			other := *s

@@ -30,8 +30,8 @@ func (s *session) explain(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		out.Cause, out.Permanent = sink.Refused, true
-	case errors.Is(err, fs.ErrNotExist):
-		out.Cause, out.Permanent = sink.Rejected, true
+	case errors.Is(err, fs.ErrNotExist): // as a folder that is not mounted here: what lies behind the server may be back
+		out.Cause = sink.Unreachable
 	case said && (status.FxCode() == sftp.ErrSSHFxOpUnsupported || status.FxCode() == sftp.ErrSSHFxBadMessage):
 		out.Cause, out.Permanent = sink.Rejected, true
 	case said && status.FxCode() != sftp.ErrSSHFxConnectionLost && status.FxCode() != sftp.ErrSSHFxNoConnection:

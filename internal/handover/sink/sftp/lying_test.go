@@ -202,3 +202,10 @@ func TestLiars(t *testing.T) {
 	}
 	alone(t, l.dir, a, want)
 }
+
+// A key that cannot be read, as while it is replaced, is no bundle's fault: nothing was sent
+// and no login tried.
+func TestKeyGone(t *testing.T) {
+	err := dialed(t.Context(), &sshdial.Error{Kind: sshdial.KindLocal, Err: os.ErrNotExist})
+	failed(t, err, sink.Refused, false)
+}

@@ -170,7 +170,9 @@ func dialed(ctx context.Context, err error) error {
 		out.Cause = sink.Certificate
 	case sshdial.KindLoginRefused, sshdial.KindLoginBlocked, sshdial.KindNotOffered:
 		out.Cause = sink.Refused
-	case sshdial.KindLocal, sshdial.KindLedger:
+	case sshdial.KindLocal: // a key or a secret cannot be read, as while it is replaced: no login was tried
+		out.Cause, out.Permanent = sink.Refused, false
+	case sshdial.KindLedger:
 		out.Cause = sink.Local
 	case sshdial.KindNoCommon:
 		out.Cause, out.Permanent = sink.Rejected, true

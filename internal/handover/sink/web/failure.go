@@ -24,6 +24,13 @@ func Local(err error) *sink.Error {
 	return &sink.Error{Cause: sink.Local, Permanent: true, Err: redact.Error(err)}
 }
 
+// Setting is that the configuration cannot be gone by: a secret cannot be read, or what it
+// holds is none. Nothing went out. It is about the destination, not about what is delivered,
+// and passes with the file: secrets are read at each delivery, also while they are replaced.
+func Setting(err error) *sink.Error {
+	return &sink.Error{Cause: sink.Refused, Err: redact.Error(err)}
+}
+
 // Failed is what it means that a request got no answer. sent says that the far side may
 // have all of it.
 func Failed(ctx context.Context, err error, sent bool) error {

@@ -49,17 +49,17 @@ func (c Client) HTTP() (client *http.Client, close func(), err error) {
 	if c.Certificate != nil {
 		pem, err := c.Certificate()
 		if err != nil {
-			return nil, nil, Local(err)
+			return nil, nil, Setting(err)
 		}
 		cert, err := tls.X509KeyPair([]byte(pem), []byte(pem))
 		if err != nil {
-			return nil, nil, Local(fmt.Errorf("the client's certificate: %w", err))
+			return nil, nil, Setting(fmt.Errorf("the client's certificate: %w", err))
 		}
 		conf.Certificates = []tls.Certificate{cert}
 	}
 	proxy, err := httpproxy.Of(c.Proxy)
 	if err != nil {
-		return nil, nil, Local(err)
+		return nil, nil, Setting(err)
 	}
 	stall := c.Stall
 	if stall <= 0 {
