@@ -22,16 +22,19 @@ var (
 
 // work does what is next with a job: it makes its artefact, and an attempt.
 func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *work) {
-	if j.State != Queued && e.lost(ctx, j, j.Cause) {
-		e.Log.Warn("what was prepared for handover is not there any more as it was made; it is made anew", "job", j.Name())
-		if !e.change(ctx, j, j.requeue) {
+	if j.State != Queued {
+		lost := e.lost(ctx, j, j.Cause)
+		if lost {
+			e.Log.Warn("what was prepared for handover is not there any more as it was made; it is made anew", "job", j.Name())
+		}
+		if (lost || otherTerms(to, j)) && !e.change(ctx, j, j.requeue) {
 			return
 		}
 	}
 	if j.State == Queued && !e.prepare(ctx, to, j) {
 		return
 	}
-	if e.stale(l, j, w) {
+	if e.stale(l, to, j, w) {
 		return
 	}
 	s, err := e.opened(l, to, w)
@@ -47,7 +50,7 @@ func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *
 
 // stale reports whether something has changed while the artefact was made, so that it is not
 // to be sent as it is: see afterwards.
-func (e *Engine) stale(l *queue, j *Job, w *work) bool {
+func (e *Engine) stale(l *queue, to Destination, j *Job, w *work) bool {
 	e.state.mu.Lock()
 	defer e.state.mu.Unlock()
 	if j.By == "" {
@@ -55,7 +58,14 @@ func (e *Engine) stale(l *queue, j *Job, w *work) bool {
 			return true
 		}
 	}
-	return l.turn != w.turn
+	return l.turn != w.turn || otherTerms(to, j)
+}
+
+// otherTerms reports whether a job's artefact was made under other terms than hold for it now, as
+// when its case is another. Recipients that cannot be read at this moment are no other ones.
+func otherTerms(to Destination, j *Job) bool {
+	t := to.Terms(*j)
+	return j.Terms != "" && j.Terms != t.String() && (len(t.To) == 0 || len(t.Keys) > 0)
 }
 
 // opened is what delivers.
@@ -89,7 +99,7 @@ func (e *Engine) prepare(ctx context.Context, to Destination, j *Job) bool {
 	case <-ctx.Done():
 		return false
 	}
-	terms := to.Terms(j.Site)
+	terms := to.Terms(*j)
 	a, err := e.Maker.make(ctx, *j, terms, e.Store)
 	if ctx.Err() != nil {
 		e.discard(j)

@@ -16,10 +16,10 @@ import (
 // A Destination is where bundles go, as it is configured now.
 type Destination struct {
 	Name      string
-	Terms     func(site string) Terms
-	Where     string // tells one place from another, as far as a delivery can hang there; may be empty
-	Bandwidth int64  // bytes per second; 0: no limit
-	Case      string // where neither job nor incident has one
+	Terms     func(j Job) Terms // what holds for a job now
+	Where     string            // tells one place from another, as far as a delivery can hang there; may be empty
+	Bandwidth int64             // bytes per second; 0: no limit
+	Case      string            // where neither job nor incident has one
 
 	// Open makes what delivers. It is called before each attempt after a failure, and after
 	// each change of the configuration; what it returns may be used until the next call.
@@ -176,7 +176,7 @@ func (e *Engine) reconsider(j *Job, to *Destination) {
 	if e.state.busy[j.Name()] != nil {
 		return
 	}
-	terms := to.Terms(j.Site).String()
+	terms := to.Terms(*j).String()
 	switch {
 	case j.Terms != "" && j.Terms != terms && j.State != Running && !j.State.Final():
 		j.requeue(now())

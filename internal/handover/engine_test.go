@@ -357,7 +357,7 @@ func TestNeverPlain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, to := newBench(t), &fake{}
 				d := destination("share", to)
-				d.Terms = func(string) Terms { return terms }
+				d.Terms = func(Job) Terms { return terms }
 				b.begin(d)
 				name := b.add(b.bundle(1, 1), "share")
 				time.Sleep(24 * time.Hour)
@@ -391,7 +391,7 @@ func TestNeverPlainOnTheWay(t *testing.T) {
 			if masked {
 				terms.Mask = "identities"
 			}
-			d.Terms = func(string) Terms { return terms }
+			d.Terms = func(Job) Terms { return terms }
 			plain := bytes.Repeat([]byte("in the clear "), 10_000)
 			found := func(pattern string) (n int) {
 				files, _ := filepath.Glob(filepath.Join(b.dir, "handover", pattern))
@@ -458,7 +458,7 @@ func TestOtherTerms(t *testing.T) {
 		to.fail = nil
 		to.mu.Unlock()
 		d := destination("share", to)
-		d.Terms = func(string) Terms { return Terms{Mask: "identities"} }
+		d.Terms = func(Job) Terms { return Terms{Mask: "identities"} }
 		b.end()
 		b.begin(d)
 		b.until(name, Failed)

@@ -185,7 +185,7 @@ func (b *bench) until(name string, is State) View {
 }
 
 func destination(name string, s sink.Sink) Destination {
-	return Destination{Name: name, Terms: func(string) Terms { return Terms{} }, Open: func() (sink.Sink, error) { return s, nil }}
+	return Destination{Name: name, Terms: func(Job) Terms { return Terms{} }, Open: func() (sink.Sink, error) { return s, nil }}
 }
 
 func sumOf(t testing.TB, path string) string {

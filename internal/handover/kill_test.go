@@ -91,8 +91,8 @@ func child(dir string) error {
 		return err
 	}
 	e.Configure([]Destination{
-		{Name: "share", Bandwidth: 3 << 20, Terms: func(string) Terms { return Terms{To: []string{filepath.Join(dir, "recipient")}} }, Open: func() (sink.Sink, error) { return folder.New(filepath.Join(dir, "share")), nil }},
-		{Name: "slow", Terms: func(string) Terms { return Terms{} }, Open: func() (sink.Sink, error) { return slow{filepath.Join(dir, "slow")}, nil }},
+		{Name: "share", Bandwidth: 3 << 20, Terms: func(Job) Terms { return Terms{To: []string{filepath.Join(dir, "recipient")}} }, Open: func() (sink.Sink, error) { return folder.New(filepath.Join(dir, "share")), nil }},
+		{Name: "slow", Terms: func(Job) Terms { return Terms{} }, Open: func() (sink.Sink, error) { return slow{filepath.Join(dir, "slow")}, nil }},
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

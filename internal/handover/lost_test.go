@@ -35,7 +35,7 @@ func TestLost(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, to := newBench(t), &fake{fail: func(int, sink.Artifact) error { return gone(sink.Unreachable) }, whole: true}
 				d := destination("share", to)
-				d.Terms = func(string) Terms { return Terms{To: []string{id.Recipient().String()}} }
+				d.Terms = func(Job) Terms { return Terms{To: []string{id.Recipient().String()}} }
 				b.begin(d)
 				name := b.add(b.bundle(1, 1), "share")
 				time.Sleep(time.Minute)

@@ -21,6 +21,7 @@ type Terms struct {
 	Format string   // zip, tar.zst or tar.gz; empty: as it is
 	Mask   string   // a strength; empty or none: as it is
 	Scope  string   // in which the same thing gets the same name
+	Case   string   // whose scope that is; empty: it is the site's
 	To     []string // recipients, or files of them; none: not encrypted
 	Keys   []string // the recipients that these are now, as far as it is known
 }
@@ -31,7 +32,11 @@ func (t Terms) masked() bool { return t.Mask != "" && t.Mask != unmasked }
 
 // String tells terms apart.
 func (t Terms) String() string {
-	return fmt.Sprintf("format %s, mask %s %s, to %s %s", t.Format, t.Mask, t.Scope, strings.Join(t.To, " "), strings.Join(t.Keys, " "))
+	scope := t.Scope
+	if t.Case != "" {
+		scope += " " + t.Case
+	}
+	return fmt.Sprintf("format %s, mask %s %s, to %s %s", t.Format, t.Mask, scope, strings.Join(t.To, " "), strings.Join(t.Keys, " "))
 }
 
 // A Maker makes artefacts of bundles.

@@ -41,7 +41,7 @@ func TestOvertakenWhilePrepared(t *testing.T) {
 		b, to := newBench(t), &fake{}
 		going := make(chan struct{}, 1)
 		d := destination("share", to)
-		d.Terms = func(string) Terms { return Terms{Format: "tar.gz"} }
+		d.Terms = func(Job) Terms { return Terms{Format: "tar.gz"} }
 		b.begin()
 		b.Engine.Maker.Convert = func(_ context.Context, src, dst, _ string) error {
 			going <- struct{}{}
@@ -97,8 +97,8 @@ func TestOtherTermsMeanwhile(t *testing.T) {
 					return gone(sink.Mismatch)
 				}}
 				plain, masked := destination("share", to), destination("share", to)
-				plain.Terms = func(string) Terms { return Terms{Format: "tar.gz"} }
-				masked.Terms = func(string) Terms { return Terms{Mask: "identities"} }
+				plain.Terms = func(Job) Terms { return Terms{Format: "tar.gz"} }
+				masked.Terms = func(Job) Terms { return Terms{Mask: "identities"} }
 				masked.Open = func() (sink.Sink, error) { return nil, dead(sink.Refused) }
 				b.begin()
 				b.Engine.Maker.Convert = func(_ context.Context, src, dst, _ string) error {

@@ -136,7 +136,7 @@ func (d *Desk) open() (*handover.Engine, error) {
 	if err := e.Open(); err != nil {
 		return nil, err
 	}
-	e.Configure(destinations(d.Cfg(), d.Tokens))
+	e.Configure(d.destinations(d.Cfg()))
 	return e, nil
 }
 
@@ -172,7 +172,7 @@ func (d *Desk) heard() <-chan struct{} {
 // Configure puts the destinations in force that the configuration has now.
 func (d *Desk) Configure() {
 	if e := d.engine(); e != nil {
-		e.Configure(destinations(d.Cfg(), d.Tokens))
+		e.Configure(d.destinations(d.Cfg()))
 	}
 	d.Sealed()
 }

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -9,30 +8,19 @@ import (
 	"rtmtgrab/bundle/mask/mapfile"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
-	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/handover"
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/masking"
 	"rtmtgrab/internal/wiring"
 )
 
-// mask writes a masked copy of a bundle into a folder. A bundle of no case is masked within
-// its site.
+// mask writes a masked copy of a bundle into a folder.
 func (d *Desk) mask(ctx context.Context, src, dir string, j handover.Job, t handover.Terms) (string, error) {
 	cfg, analyst := d.Cfg(), d.Analyst
 	if analyst == nil {
 		analyst = analysis.New()
 	}
-	q := masking.Request{Path: src, Strength: mask.Strength(t.Mask), Scope: t.Scope, Out: dir, By: j.By}
-	if t.Scope == config.ScopeCase {
-		q.Case = cmp.Or(j.Case, d.caseOf(j))
-		if h := cfg.Destination(j.Sink); q.Case == "" && h != nil {
-			q.Case = h.Case
-		}
-		if q.Case == "" {
-			q.Scope = config.ScopeSite
-		}
-	}
+	q := masking.Request{Path: src, Strength: mask.Strength(t.Mask), Scope: t.Scope, Case: t.Case, Out: dir, By: j.By}
 	made, err := wiring.Masker(cfg, analyst).Mask(ctx, q)
 	if err != nil && hopeless(err) {
 		err = &sink.Error{Cause: sink.Local, Permanent: true, Err: withHint{err, advice.For(err)}}

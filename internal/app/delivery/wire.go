@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,22 +19,28 @@ import (
 )
 
 // destinations are those of a configuration.
-func destinations(cfg *config.Config, shelf *wiring.TokenSources) (list []handover.Destination) {
+func (d *Desk) destinations(cfg *config.Config) (list []handover.Destination) {
 	for i := range cfg.Handover {
 		h := &cfg.Handover[i]
 		list = append(list, handover.Destination{
 			Name: h.Name, Where: h.Sink() + " " + h.Folder, Bandwidth: h.Bandwidth, Case: h.Case,
-			Terms: func(site string) handover.Terms { return termsOf(cfg, h, site) },
-			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h, shelf) },
+			Terms: func(j handover.Job) handover.Terms { return termsOf(cfg, h, j, d.caseOf) },
+			Open:  func() (sink.Sink, error) { return wiring.NewSink(cfg, h, d.Tokens) },
 		})
 	}
 	return list
 }
 
-func termsOf(cfg *config.Config, h *config.Handover, site string) handover.Terms {
-	t := handover.Terms{Format: h.Format, Mask: h.Mask, To: h.Recipients(site)}
+// termsOf are those of a destination for a job. A bundle of no case is masked within its site.
+func termsOf(cfg *config.Config, h *config.Handover, j handover.Job, caseOf func(handover.Job) string) handover.Terms {
+	t := handover.Terms{Format: h.Format, Mask: h.Mask, To: h.Recipients(j.Site)}
 	if h.Mask != config.MaskNone {
 		t.Scope = cfg.Mask.Scope
+	}
+	if t.Scope == config.ScopeCase {
+		if t.Case = cmp.Or(j.Case, caseOf(j), h.Case); t.Case == "" {
+			t.Scope = config.ScopeSite
+		}
 	}
 	if len(t.To) == 0 {
 		return t
