@@ -166,6 +166,25 @@ func TestDamaged(t *testing.T) {
 	})
 }
 
+// A bundle of the store is its incident's, whatever way a person names its file: it is kept
+// until it is delivered.
+func TestFileByLink(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	in := s.seal(1, 1)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(s.Store.Dir, link); err != nil {
+		t.Skip(err) // Windows lets not everybody
+	}
+	file := filepath.Join(t.TempDir(), "mine.zip")
+	os.Symlink(in.Bundle, file)
+	for _, path := range []string{in.Bundle, filepath.Join(link, "bundles", filepath.Base(in.Bundle)), file} {
+		if f, err := s.file(path); err != nil || f.Key != in.Key || f.Bundle != in.Bundle {
+			t.Errorf("%s: %+v, %v", path, f, err)
+		}
+	}
+}
+
 // An attempt is in the chain of custody once, also if a crash came right behind that.
 func TestRecorded(t *testing.T) {
 	t.Parallel()

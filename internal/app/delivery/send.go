@@ -151,7 +151,7 @@ func (d *Desk) file(path string) (handover.Finished, error) {
 	}
 	if in, err := d.Store.Load(m.Incident); err == nil {
 		for _, rev := range in.Revisions {
-			if filepath.Clean(rev.Bundle) == filepath.Clean(path) {
+			if sameFile(rev.Bundle, path) {
 				return finished(in, rev), nil
 			}
 		}
@@ -161,6 +161,13 @@ func (d *Desk) file(path string) (handover.Finished, error) {
 		return handover.Finished{}, err
 	}
 	return handover.Finished{Key: keyOfFile(path, head), Incident: m.Incident, Site: m.Site, Bundle: path, Revision: m.Revision, Sealed: m.Timing.Sealed}, nil
+}
+
+// sameFile reports whether two names lead to one file: the store may be reached by a link too.
+func sameFile(a, b string) bool {
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
 }
 
 // fileKey is how the key of a file begins that is of no incident of the store.
