@@ -26,6 +26,16 @@ func pause(failures int, random float64) time.Duration {
 	return time.Duration(float64(d) * (1 - jitter + 2*jitter*random))
 }
 
+// untilDue is how long is waited until a time that was set earlier, by a clock that may have been
+// put back since: what is further away than anything is ever waited for is due now.
+func (l Limits) untilDue(at, now time.Time) time.Duration {
+	d := at.Sub(now)
+	if d <= 0 || d > max(mostAsked, l.quiet(), l.every()) {
+		return 0
+	}
+	return d
+}
+
 func backoff(failures int) time.Duration { return pause(failures, rand.Float64()) }
 
 // ofSink reports whether a cause is about the destination, and so in the way of all that

@@ -86,7 +86,7 @@ const leftEvery = time.Minute
 func (e *Engine) leftOver(now time.Time) {
 	s := &e.state
 	for name, j := range s.jobs {
-		if !j.State.Final() || s.busy[name] != nil || j.Due.After(now) {
+		if !j.State.Final() || s.busy[name] != nil || e.Limits.untilDue(j.Due, now) > 0 {
 			continue
 		}
 		s.busy[name] = &work{cancel: func(error) {}}

@@ -237,11 +237,11 @@ func (e *Engine) dispatch(ctx context.Context) time.Duration {
 		if l.to == nil || l.job != "" || l.hung != nil || l.closed {
 			continue
 		}
-		if d := l.notBefore.Sub(now); d > 0 {
+		if d := e.Limits.untilDue(l.notBefore, now); d > 0 {
 			next = min(next, d)
 			continue
 		}
-		j, wait := s.choose(l, now)
+		j, wait := s.choose(l, now, e.Limits)
 		if j == nil {
 			next = min(next, wait)
 			continue
@@ -275,13 +275,13 @@ func (e *Engine) parallel() int {
 // choose is the job of a queue whose turn it is: that which was tried least, so that one
 // which never comes through keeps no other waiting; of those the oldest. Without one it
 // says how long until one is due.
-func (s *engineState) choose(l *queue, now time.Time) (best *Job, wait time.Duration) {
+func (s *engineState) choose(l *queue, now time.Time, limits Limits) (best *Job, wait time.Duration) {
 	wait = lookAgain
 	for name, j := range s.jobs {
 		if !strings.EqualFold(j.Sink, l.name) || s.busy[name] != nil || j.State != Queued && j.State != Prepared && j.State != Unknown {
 			continue
 		}
-		if d := j.Due.Sub(now); d > 0 {
+		if d := limits.untilDue(j.Due, now); d > 0 {
 			wait = min(wait, d)
 			continue
 		}

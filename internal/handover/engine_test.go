@@ -174,6 +174,38 @@ func TestRefusedAlone(t *testing.T) {
 	})
 }
 
+// A clock that was years ahead when something failed, and was put right then, keeps nothing
+// waiting for years: neither a bundle nor a destination, before a restart or after it.
+func TestClockPutBack(t *testing.T) {
+	ahead := func() time.Time { return time.Now().Add(10 * 365 * 24 * time.Hour) }
+	synctest.Test(t, func(t *testing.T) {
+		b, to := newBench(t), &fake{fail: func(int, sink.Artifact) error { return gone(sink.Unreachable) }}
+		b.begin(destination("share", to))
+		name := b.add(b.bundle(1, 1), "share")
+		b.until(name, Prepared)
+		s := &b.state
+		s.mu.Lock()
+		s.jobs[name].Due, s.queue("share").notBefore = ahead(), ahead()
+		s.mu.Unlock()
+		to.mu.Lock()
+		to.fail = nil
+		to.mu.Unlock()
+		time.Sleep(time.Hour)
+		b.until(name, Done)
+
+		j := newJob(b.bundle(2, 1), "share")
+		j.Due = ahead()
+		b.end()
+
+		if err := b.Store.file(j.Name()).Save(*j); err != nil {
+			t.Fatal(err)
+		}
+		b.begin(destination("share", to))
+		time.Sleep(time.Hour)
+		b.until(j.Name(), Done)
+	})
+}
+
 // A bundle that always fails in a way that looks like the destination's keeps no other
 // waiting for good.
 func TestPoison(t *testing.T) {
