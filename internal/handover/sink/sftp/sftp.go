@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pkg/sftp"
+
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/sshdial"
 )
@@ -78,6 +80,9 @@ func (u *upload) run(r *sink.Receipt) error {
 		func() error { u.space, u.spaceKnown = u.free(); return nil })
 	if err != nil {
 		return err
+	}
+	if done != nil && done.IsDir() {
+		return &sink.Error{Cause: sink.Rejected, Permanent: true, Err: fmt.Errorf("%s is a folder there", u.final)}
 	}
 	if done != nil && done.Mode().IsRegular() && done.Size() == u.a.Size {
 		if same, err := u.delivered(); err != nil || same {
@@ -160,16 +165,24 @@ func (u *upload) rename() error {
 		return u.c.PosixRename(u.temp, u.final)
 	}
 	err := u.c.Rename(u.temp, u.final)
-	if err == nil {
-		return nil
+	if err == nil || !onlyFailed(err) {
+		return err
 	}
-	if _, there := u.c.Lstat(u.final); there != nil {
+	if st, there := u.c.Lstat(u.final); there != nil || st.IsDir() {
 		return err
 	}
 	if err := u.c.Remove(u.final); err != nil { // this server renames over nothing
 		return err
 	}
 	return u.c.Rename(u.temp, u.final)
+}
+
+// onlyFailed reports whether a server says no more than that it failed, as of a name that is taken:
+// not that it refuses or does not know how, and not that it is gone.
+func onlyFailed(err error) bool {
+	const alreadyExists = 11 // SSH_FX_FILE_ALREADY_EXISTS, of later versions of SFTP
+	status, said := errors.AsType[*sftp.StatusError](err)
+	return said && (status.FxCode() == sftp.ErrSSHFxFailure || status.Code == alreadyExists)
 }
 
 // lstat is nil for what is not there.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,6 +200,50 @@ func TestOtherKey(t *testing.T) {
 	if list, _ := os.ReadDir(s.Dir); len(list) > 0 {
 		t.Errorf("it has %v", list)
 	}
+}
+
+// TestTaken: what stands under the name already goes only when the new one can take its place.
+func TestTaken(t *testing.T) {
+	a, _ := artifact(t, 1000)
+	only := func(how string) testserver.SSHDOptions {
+		return testserver.SSHDOptions{NoSFTP: true, Extra: []string{"Subsystem sftp internal-sftp " + how}}
+	}
+	t.Run("an older file, and nobody may rename", func(t *testing.T) {
+		_, s := server(t, only("-P posix-rename,rename"))
+		older := filepath.Join(s.Dir, a.Name)
+		os.WriteFile(older, []byte("older"), 0o600)
+		_, err := s.Deliver(deadline(t), a)
+		failed(t, err, sink.Refused, true)
+		if b, err := os.ReadFile(older); string(b) != "older" {
+			t.Errorf("%q, %v", b, err)
+		}
+	})
+	for _, how := range []string{"", "-P posix-rename", "-P posix-rename,rename"} {
+		t.Run("a folder "+how, func(t *testing.T) {
+			_, s := server(t, only(how))
+			os.Mkdir(filepath.Join(s.Dir, a.Name), 0o700)
+			_, err := s.Deliver(deadline(t), a)
+			failed(t, err, sink.Rejected, true)
+			if list, err := os.ReadDir(s.Dir); err != nil || len(list) != 1 {
+				t.Error(list, err)
+			}
+		})
+	}
+}
+
+// TestNotTakenUp: what an earlier attempt left is begun anew where the server does not let it be
+// gone on with.
+func TestNotTakenUp(t *testing.T) {
+	a, want := artifact(t, 1000)
+	_, s := server(t, testserver.SSHDOptions{NoSFTP: true, Extra: []string{"Subsystem sftp internal-sftp -P fsetstat"}})
+	part := filepath.Join(s.Dir, tempName(a))
+	os.WriteFile(part, append(slices.Clone(want[:500]), "something else"...), 0o600)
+	_, err := s.Deliver(deadline(t), a)
+	failed(t, err, sink.Busy, false)
+	if _, err := s.Deliver(deadline(t), a); err != nil {
+		t.Fatal(err)
+	}
+	alone(t, s.Dir, a, want)
 }
 
 // TestWhatCannotBe: each told apart.

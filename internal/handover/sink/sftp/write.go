@@ -51,6 +51,11 @@ func (u *upload) create(c *sftp.Client, both bool, from int64) (f *sftp.File, er
 	if err == nil && from > 0 {
 		err = u.do(func() error { return f.Truncate(from) })
 	}
+	if _, said := errors.AsType[*sftp.StatusError](err); from > 0 && (said || errors.Is(err, fs.ErrPermission)) {
+		if gone := u.do(func() error { return u.c.Remove(u.temp) }); gone == nil {
+			return nil, &sink.Error{Cause: sink.Busy, Err: fmt.Errorf("the server does not let an upload be taken up: %w; it is begun anew", err)}
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create a file in folder %s: %w", u.dir, err)
 	}
