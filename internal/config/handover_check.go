@@ -30,6 +30,7 @@ func checkHandover(c *checker) {
 		checkCase(c, at+".case", h.Case)
 		checkSink(c, at, h)
 	}
+	checkPlaces(c)
 }
 
 func checkConditions(c *checker, at string, h *Handover) {
