@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func (v *Verified) Convert(ctx context.Context, to, ending string) (info Info, e
 	if !ok {
 		return Info{}, fmt.Errorf("%q is none of %v", ending, Formats())
 	}
-	part := to + atomicfile.PartSuffix
+	part := to + "." + rand.Text() + atomicfile.PartSuffix // another may write the same file at this moment
 	defer func() {
 		if err != nil {
 			os.Remove(part)

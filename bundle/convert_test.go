@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 )
@@ -81,6 +82,34 @@ func TestConvertRoundTrip(t *testing.T) {
 				t.Errorf("%s to %s: not the bytes that the bundle has when it is sealed so", from, ending)
 			}
 		}
+	}
+}
+
+// Several that write one file at once do each other no harm: it is whole at every moment at which
+// one of them has come to its end, and nothing is left beside it.
+func TestConvertAtOnce(t *testing.T) {
+	path := newSample(t, 200_000).write(t, ".zip")
+	to := filepath.Join(t.TempDir(), "to.tar.gz")
+	var wg sync.WaitGroup
+	for range 8 {
+		v, _, err := OpenVerified(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			defer v.Close()
+			if _, err := v.Convert(t.Context(), to, "tar.gz"); err != nil {
+				t.Error(err)
+				return
+			}
+			if res, err := Verify(t.Context(), to); err != nil || !res.OK {
+				t.Error(res.Bad, err)
+			}
+		})
+	}
+	wg.Wait()
+	if left, err := os.ReadDir(filepath.Dir(to)); err != nil || len(left) != 1 {
+		t.Error(left, err)
 	}
 }
 
