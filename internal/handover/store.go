@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,8 +118,8 @@ func (s Store) active(log *slog.Logger) (jobs []*Job, err error) {
 	return jobs, errors.Join(errs...)
 }
 
-// read is one job that is not at its end, nil if its file was damaged and is set aside:
-// its incident's record says that it is to be delivered, and it is queued anew.
+// read is one job that is not at its end, nil if its file was damaged and is set aside: it is
+// queued anew, see Damaged.
 func (s Store) read(name string, log *slog.Logger) (*Job, error) {
 	file := s.file(name)
 	load := file.Load
@@ -191,7 +192,37 @@ func (s Store) WaitingKeys() (map[string]bool, error) {
 			keys[keyOf(e.Name())] = true
 		}
 	}
+	for _, d := range s.damaged(entries) {
+		keys[d.Key] = true
+	}
 	return keys, nil
+}
+
+// A Wanted is a delivery of which nothing is known but its name.
+type Wanted struct {
+	Key, Sink string
+	Revision  int
+}
+
+// Damaged are the deliveries whose files were set aside and that have come to no end since: a
+// person may have asked for them, and no record says so.
+func (s Store) Damaged() ([]Wanted, error) {
+	entries, err := os.ReadDir(s.Dir)
+	return s.damaged(entries), err
+}
+
+func (s Store) damaged(entries []os.DirEntry) (list []Wanted) {
+	for _, e := range entries {
+		name, _, aside := strings.Cut(e.Name(), ending+".damaged-")
+		part := strings.Split(name, mark)
+		if !aside || len(part) != 3 || s.HasEnded(name) {
+			continue
+		}
+		if n, err := strconv.Atoi(strings.TrimPrefix(part[1], "r")); err == nil {
+			list = append(list, Wanted{part[0], part[2], n})
+		}
+	}
+	return list
 }
 
 // revive takes a job at its end back among the others.

@@ -185,6 +185,43 @@ func TestFileByLink(t *testing.T) {
 	}
 }
 
+// What a person asked for is delivered, and its bundle kept until then, also if the file of the
+// job is damaged, at whatever byte it ends.
+func TestJobDamaged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		in := s.seal(1, 1) // no record says that it is to go anywhere
+		os.Remove(s.share)
+		s.open()
+		time.Sleep(time.Minute)
+		os.Mkdir(Dir(s.Store), 0o700)
+		if _, err := s.Do(s.Context(), Ask{Incident: in.ID, To: "share", Wait: time.Second}, "ann", func(string, ...any) {}); err == nil {
+			t.Fatal("delivered")
+		}
+		s.close()
+		name := filepath.Join(Dir(s.Store), handover.Name(in.Key, 1, "share")+".json")
+		whole, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n < len(whole)-2; n += 97 { // to its last brace
+			os.WriteFile(name, whole[:n], 0o600)
+			s.open()
+			time.Sleep(time.Minute)
+			s.close()
+			if !wiring.Undelivered(s.Store)(in.Key) {
+				t.Fatalf("%d bytes: it counts as delivered", n)
+			}
+		}
+		os.Mkdir(s.share, 0o700)
+		s.open()
+		time.Sleep(time.Hour)
+		if sent, err := os.ReadDir(s.share); err != nil || len(sent) != 1 || wiring.Undelivered(s.Store)(in.Key) {
+			t.Errorf("%v, %v, %+v", sent, err, s.Queue())
+		}
+	})
+}
+
 // An attempt is in the chain of custody once, also if a crash came right behind that.
 func TestRecorded(t *testing.T) {
 	t.Parallel()

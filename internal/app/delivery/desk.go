@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,7 +138,24 @@ func (d *Desk) open() (*handover.Engine, error) {
 		return nil, err
 	}
 	e.Configure(d.destinations(d.Cfg()))
+	d.queueDamaged(e)
 	return e, nil
+}
+
+// queueDamaged queues anew what was lost with a job's file, whoever had asked for it.
+func (d *Desk) queueDamaged(e *handover.Engine) {
+	list, err := e.Store.Damaged()
+	for _, w := range list {
+		in, rerr := d.Store.Read(w.Key)
+		i := slices.IndexFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == w.Revision })
+		if rerr == nil && i >= 0 && !e.Has(w.Key, w.Revision, w.Sink) {
+			rerr = e.Add(finished(in, in.Revisions[i]), w.Sink)
+		}
+		err = errors.Join(err, rerr)
+	}
+	if err != nil {
+		d.Log.Error("a delivery whose file was damaged cannot be queued anew; `grab send` asks for it again", "err", err)
+	}
 }
 
 func (d *Desk) close(wg *sync.WaitGroup) {
