@@ -51,6 +51,7 @@ func (e *Engine) work(ctx context.Context, l *queue, to Destination, j *Job, w *
 // stale reports whether something has changed while the artefact was made, so that it is not
 // to be sent as it is: see afterwards.
 func (e *Engine) stale(l *queue, to Destination, j *Job, w *work) bool {
+	other := otherTerms(to, j) // reads files: not under the lock
 	e.state.mu.Lock()
 	defer e.state.mu.Unlock()
 	if j.By == "" {
@@ -58,7 +59,7 @@ func (e *Engine) stale(l *queue, to Destination, j *Job, w *work) bool {
 			return true
 		}
 	}
-	return l.turn != w.turn || otherTerms(to, j)
+	return l.turn != w.turn || other
 }
 
 // otherTerms reports whether a job's artefact was made under other terms than hold for it now, as
