@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -302,4 +303,23 @@ func TestRecordedLater(t *testing.T) {
 			t.Errorf("%v, %v", found, err)
 		}
 	})
+}
+
+// Who gives up what is being sent hears what became of it, not that it is being sent.
+func TestDropUnderWay(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s := newShop(t)
+	in := s.seal(1, 1, "share")
+	s.cfg.Handover[0].Folder = ""
+	s.cfg.Handover[0].HTTPS = &config.HTTPSSink{URL: config.Address{Secret: config.NewSecret("https://" + silent.Addr().String() + "/")}, Method: "PUT"}
+	s.open()
+	until(t, func() bool { q := s.Queue(); return len(q) == 1 && q[0].State == "running" })
+	got, err := s.Do(t.Context(), Ask{Incident: in.ID, Drop: true}, "ann", nil)
+	if err != nil || got.State != "dropped" {
+		t.Errorf("%+v, %v", got, err)
+	}
 }

@@ -91,7 +91,7 @@ func (d *Desk) Do(ctx context.Context, q Ask, by string, say func(format string,
 	}
 	to := d.Cfg().Destination(q.To)
 	if q.Drop {
-		return d.drop(e, q, by)
+		return d.drop(ctx, e, q, by)
 	}
 	switch {
 	case q.To == "":
@@ -179,7 +179,7 @@ func keyOfFile(path string, head custody.Head) string {
 }
 
 // drop gives up a delivery.
-func (d *Desk) drop(e *handover.Engine, q Ask, by string) (Delivered, error) {
+func (d *Desk) drop(ctx context.Context, e *handover.Engine, q Ask, by string) (Delivered, error) {
 	key := q.Incident
 	if q.File != "" {
 		f, err := d.file(q.File)
@@ -204,12 +204,32 @@ func (d *Desk) drop(e *handover.Engine, q Ask, by string) (Delivered, error) {
 		if err := e.Drop(v.Name(), by); err != nil {
 			return Delivered{}, err
 		}
-		last = v
-		if now, ok := e.Look(v.Name()); ok {
-			last = now
-		}
+		last = d.dropped(ctx, e, v)
 	}
 	return shown(last), nil
+}
+
+// breakOff is how long is waited for an attempt that was broken off to end.
+const breakOff = 10 * time.Second
+
+// dropped is what has become of a delivery that is given up: an attempt under way ends first,
+// and may have come through.
+func (d *Desk) dropped(ctx context.Context, e *handover.Engine, v handover.View) handover.View {
+	ctx, cancel := context.WithTimeout(ctx, breakOff)
+	defer cancel()
+	for {
+		heard := d.heard()
+		if now, ok := e.Look(v.Name()); ok {
+			v = now
+		}
+		if v.State.Final() || ctx.Err() != nil {
+			return v
+		}
+		select {
+		case <-heard:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Withdraw gives up what waits of an incident that is to be removed. begun: something of it is under way.
