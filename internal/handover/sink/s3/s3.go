@@ -11,6 +11,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -135,7 +136,7 @@ func (e *noCredentials) Error() string {
 func (b *bucket) credentials() (*credentials.Credentials, error) {
 	if b.Keys == nil {
 		b.own = true
-		return credentials.New(&machine{credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}, Endpoint: b.instance, Region: b.Region}}), nil
+		return credentials.New(&machine{credentials.IAM{Client: instanceClient(), Endpoint: b.instance, Region: b.Region}}), nil
 	}
 	k, err := b.Keys()
 	if err != nil {
@@ -145,6 +146,21 @@ func (b *bucket) credentials() (*credentials.Credentials, error) {
 }
 
 // endpoint is without a port that goes without saying: it would not be in what is signed.
+// instanceClient asks for the instance's own credentials. They come in the clear from the machine
+// itself: no proxy is to see them, or to answer with its own. What is asked by https, as of AWS's
+// token service, goes the way of the environment.
+func instanceClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = func(req *http.Request) (*url.URL, error) {
+		if req.URL.Scheme == "http" {
+			return nil, nil
+		}
+		return http.ProxyFromEnvironment(req)
+	}
+	t.DisableKeepAlives = true // each delivery has a client of its own
+	return &http.Client{Transport: t, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 func (s *Sink) endpoint() string {
 	usual := ":443"
 	if s.Plain {

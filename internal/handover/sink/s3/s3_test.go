@@ -436,7 +436,35 @@ func TestInstance(t *testing.T) {
 	if e, ok := errors.AsType[*sink.Error](err); !ok || e.Permanent {
 		t.Error(err)
 	}
-	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestInstanceByNoProxy: an environment's proxy neither sees the machine's own credentials nor
+// gives others for them, and nobody is followed elsewhere with what shows who asks.
+func TestInstanceByNoProxy(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	client := instanceClient()
+	req, err := http.NewRequest(http.MethodGet, "http://169.254.169.254/latest/meta-data/iam/security-credentials/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proxy, err := client.Transport.(*http.Transport).Proxy(req); proxy != nil || err != nil {
+		t.Error(proxy, err)
+	}
+
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %v", r.URL, r.Header) }))
+	defer elsewhere.Close()
+	meta := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			io.WriteString(w, "token")
+			return
+		}
+		http.Redirect(w, r, elsewhere.URL, http.StatusFound)
+	}))
+	defer meta.Close()
+	a, _ := artifact(t, 1000)
+	s := &Sink{Endpoint: "127.0.0.1:1", Region: "x", Bucket: "bundles", instance: meta.URL, Client: web.Client{Proxy: func() (string, error) { return "none", nil }}}
+	_, err = s.Deliver(deadline(t), a)
+	failed(t, err, sink.Refused, false)
 }
 
 // TestEncryption: what is asked for goes with the request.
