@@ -30,7 +30,6 @@ func checkHandover(c *checker) {
 		checkCase(c, at+".case", h.Case)
 		checkSink(c, at, h)
 	}
-	checkPlaces(c)
 }
 
 func checkConditions(c *checker, at string, h *Handover) {

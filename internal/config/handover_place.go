@@ -3,24 +3,19 @@ package config
 import (
 	"slices"
 	"strings"
-
-	"rtmtgrab/internal/config/scalar"
 )
 
-// checkPlaces refuses destinations that would replace each other's bundles: at one place, under
-// one name, encrypted to others.
-func checkPlaces(c *checker) {
-	for i := range c.cfg.Handover {
-		h := &c.cfg.Handover[i]
-		n := slices.IndexFunc(c.cfg.Handover[:i], func(o Handover) bool {
-			return len(h.Seal) > 0 && len(o.Seal) > 0 && !alike(h.Seal, o.Seal) && h.Format == o.Format && h.Mask == o.Mask &&
-				h.place() != "" && h.place() == o.place() && h.meets(o.Conditions)
-		})
-		if n >= 0 {
-			c.bad(indexed("handover", i)+".seal", "%s has the same place and names, and other recipients: each would replace the other's bundles; name all recipients in one entry, or another folder",
-				scalar.Quote(c.cfg.Handover[n].Name))
+// ReplacedBy is the name of the first destination of a configuration that replaces h's bundles,
+// as h does its: at one place, under one name, encrypted to others; empty: none does.
+func (h *Handover) ReplacedBy(all []Handover) string {
+	for i := range all {
+		o := &all[i]
+		if o.Name != h.Name && len(h.Seal) > 0 && len(o.Seal) > 0 && !alike(h.Seal, o.Seal) && h.Format == o.Format && h.Mask == o.Mask &&
+			h.place() != "" && h.place() == o.place() && h.meets(o.Conditions) {
+			return o.Name
 		}
 	}
+	return ""
 }
 
 // place is where files lie under their names; empty: nowhere, or nothing replaces another there.

@@ -45,6 +45,10 @@ func (c trial) destination(ctx context.Context, h *config.Handover) Finding {
 	if c.reached != nil {
 		c.reached(h.Name)
 	}
+	if other := h.ReplacedBy(c.cfg.Handover); other != "" {
+		f.Status, f.Detail = StatusWarn, fmt.Sprintf("%s puts bundles under the same names in the same place, encrypted to others: each replaces the other's", other)
+		f.Hint = "name all recipients in one entry, or give one of them another folder"
+	}
 	return f
 }
 
