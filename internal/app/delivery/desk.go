@@ -10,6 +10,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -151,7 +152,9 @@ func (d *Desk) queueDamaged(e *handover.Engine) {
 		if rerr == nil && i >= 0 && !e.Has(w.Key, w.Revision, w.Sink) {
 			rerr = e.Add(finished(in, in.Revisions[i]), w.Sink)
 		}
-		err = errors.Join(err, rerr)
+		if !errors.Is(rerr, fs.ErrNotExist) { // it was removed since
+			err = errors.Join(err, rerr)
+		}
 	}
 	if err != nil {
 		d.Log.Error("a delivery whose file was damaged cannot be queued anew; `grab send` asks for it again", "err", err)
