@@ -106,13 +106,17 @@ func (n *hostNotes) Depths(host string, families map[string]logset.Retention) {
 	})
 }
 
-// Checked notes what a check has seen of a host's log level: it may have changed since
-// the newest bundle, and at first there is none.
+// Checked notes what a check has seen of a host's log level and clock: they may have changed
+// since the newest bundle, and at first there is none.
 func (n *hostNotes) Checked(host string, d logset.Depths) {
 	n.change(host, func(h *hostNote) {
 		h.seen = time.Now().UTC()
 		if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
 			h.level = d.BodiesLogged
+		}
+		if d.ClockErr == nil {
+			ms := d.Clock.Milliseconds()
+			h.clock = &ms
 		}
 	})
 }
