@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,4 +166,19 @@ func TestHTTPListen(t *testing.T) {
 	if r := c.grab("watch"); r.code != 1 || !strings.Contains(r.err, "http.listen") || !strings.Contains(r.err, "hint: ") {
 		t.Errorf("%s", r)
 	}
+}
+
+// Where alerts come by the webhook alone a secret that is gone is a No, before one is posted.
+func TestWebhookAlone(t *testing.T) {
+	t.Parallel()
+	s, _ := hookSite(t)
+	watchSite(s)
+	c := &labConfig{s}
+	c.status("all is well", func(r status.Report) bool { return r.Works })
+	if err := os.Remove(filepath.Join(s.Dir, "hook.secret")); err != nil {
+		t.Fatal(err)
+	}
+	c.status("no alert can come", func(r status.Report) bool { return !r.Works && r.Problems[0].Key == "webhook/secret" })
+	s.File("hook.secret", hookSecret+"\n")
+	c.status("all is well again", func(r status.Report) bool { return r.Works })
 }

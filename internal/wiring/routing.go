@@ -72,6 +72,15 @@ func SitesThrough(cfg *config.Config, folder string) []string {
 	return sites
 }
 
+// SitesPolled is what names the sites to which an alert goes that a poll of a node finds.
+func SitesPolled(cfg *config.Config) func(cluster, node string) []string {
+	sites, rules := Sites(cfg), rules(cfg)
+	return func(cluster, node string) []string {
+		names, _ := incident.RouteAlert(sites, rules, evidence.Alert{Source: evidence.SourcePoll, Cluster: cluster, Node: node, Kind: evidence.DefaultKind})
+		return names
+	}
+}
+
 // alertZone is the zone of the first of the sites that an alert goes to which has
 // one.
 func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time.Location {

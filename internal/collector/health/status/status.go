@@ -229,6 +229,7 @@ func (r *Report) Add(p Problem) { r.Problems = append(r.Problems, p) }
 // Finish puts the problems in order, says for which sites an alert would work, and makes
 // lists of what is null.
 func (r *Report) Finish() {
+	judgeWays(r)
 	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.rank() - b.rank() })
 	r.judgeSites()
 	r.Works = !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Blocks }) &&
