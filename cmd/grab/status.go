@@ -77,6 +77,8 @@ func printStatus(a *app, r *status.Report, err error) error {
 func printPlugin(a *app, r *status.Report, err error) error {
 	text := ""
 	switch {
+	case errors.Is(err, control.ErrSilent):
+		a.exit, text = status.PluginCritical, status.PluginLine(status.PluginCritical, err.Error()+": an alert would not be seen")+"\n"
 	case err != nil:
 		a.exit, text = status.PluginUnknown, status.PluginLine(status.PluginUnknown, redact.Text(err.Error()))+"\n"
 	case r == nil:

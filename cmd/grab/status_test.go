@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -181,4 +183,43 @@ func TestWebhookAlone(t *testing.T) {
 	c.status("no alert can come", func(r status.Report) bool { return !r.Works && r.Problems[0].Key == "webhook/secret" })
 	s.File("hook.secret", hookSecret+"\n")
 	c.status("all is well again", func(r status.Report) bool { return r.Works })
+}
+
+// A watch that hangs has its socket and its lock still: status, the plugin and check say
+// that nobody answers, and what to do.
+func TestWatchHangs(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{})
+	store, err := incident.OpenStore(filepath.Join(c.Dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := store.LockWatch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	l, err := net.Listen("unix", c.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, tt := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"status", 1, "does not answer on " + c.Socket() + "\ngrab: hint: an alert would not be seen if it hangs"},
+		{"status --json", 1, `"hint": "an alert would not be seen if it hangs`},
+		{"status --check", status.PluginCritical, "GRAB CRITICAL - grab watch runs and does not answer"},
+		{"check --direct", 1, "watch          grab watch runs and does not answer"},
+	} {
+		wg.Go(func() {
+			if r := c.grab(strings.Fields(tt.args)...); r.code != tt.code || !strings.Contains(r.out+r.err, tt.says) {
+				t.Errorf("%s: %s", tt.args, r)
+			}
+		})
+	}
 }
