@@ -223,3 +223,14 @@ func TestWatchHangs(t *testing.T) {
 		})
 	}
 }
+
+// A mail that came too late to be grabbed for is told of, and keeps nobody from the next.
+func TestStatusExpired(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
+	c.watching(c.Socket())
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: time.Now().Add(-30 * time.Hour)}), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c.status("the alert is expired", func(r status.Report) bool { return r.Works && slices.Contains(problemKeys(r), status.ExpiredKey) })
+}

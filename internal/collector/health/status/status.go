@@ -26,7 +26,7 @@ type Problem struct {
 type Report struct {
 	Works       bool          `json:"works"`    // an alert that came now would be seen and every host asked, or its site's schedule says not to
 	Sites       []Site        `json:"sites"`    // in the order of the configuration
-	Problems    []Problem     `json:"problems"` // unrouted alerts, then those that block
+	Problems    []Problem     `json:"problems"` // unrouted and expired alerts, then those that block
 	Now         time.Time     `json:"now"`
 	Started     time.Time     `json:"started"`
 	Version     string        `json:"version"`
@@ -258,7 +258,7 @@ func (r *Report) Finish() {
 // rank puts first what was lost already, then what would be.
 func (p Problem) rank() int {
 	switch {
-	case below(p.Key, UnroutedKey):
+	case below(p.Key, UnroutedKey), p.Key == ExpiredKey:
 		return 0
 	case p.Blocks:
 		return 1

@@ -6,11 +6,37 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"rtmtgrab/internal/human"
 )
 
 // UnroutedKey begins the key of the problem of each name under which alerts come that no
 // site claims; alone it is of those beyond the names that are remembered.
 const UnroutedKey = "unrouted"
+
+// ExpiredKey is of the problem that alerts were too old when they were read.
+const ExpiredKey = "expired"
+
+// Expired are the alerts of the last day that were older than mail.max_age when they were read.
+type Expired struct {
+	Alerts      int
+	Since, Last time.Time     // when the first and the last of them was read
+	Age         time.Duration // of the last
+}
+
+// JudgeExpired adds that there were such: nothing was grabbed for them. It says nothing of the next one.
+func JudgeExpired(r *Report, e Expired, zone *time.Location) {
+	if e.Alerts == 0 {
+		return
+	}
+	what := human.Plural(e.Alerts, "alert") + " came since " + clockTime(e.Since, r.Now, zone) + " that were older than mail.max_age when they were read, the last " + human.Span(e.Age) + " old"
+	if e.Alerts == 1 {
+		what = "an alert that came at " + clockTime(e.Since, r.Now, zone) + " was " + human.Span(e.Age) + " old, older than mail.max_age"
+	}
+	r.Add(Problem{Key: ExpiredKey, Since: e.Since, What: what + ": nothing was grabbed for " + them(e.Alerts),
+		Hint: "if grab watch did not stand still for so long, mails come late, or a clock is wrong: compare the times in the mail's Received lines with this machine's; " +
+			"`grab list --alerts` shows " + them(e.Alerts) + ", `grab now --site SITE --at TIME` fetches what is still there"})
+}
 
 // Unrouted are the alerts of one cluster, or of one node where none is named, that no
 // site claims. Both names come from mails.
