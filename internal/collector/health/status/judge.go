@@ -37,7 +37,7 @@ func (r *Report) JudgeMailbox(m Mailbox, hint string) {
 		return
 	case m.Error == "":
 		p.What = "mailbox " + m.Name + " is not connected yet"
-		p.Hint = "grab watch has just started: ask again in a minute"
+		p.Hint = "grab watch has just begun with it: ask again in a minute"
 	default:
 		p.What = fmt.Sprintf("mailbox %s at %s is down: %s", m.Name, m.Server, m.Error)
 	}
