@@ -234,3 +234,17 @@ func TestStatusExpired(t *testing.T) {
 	}
 	c.status("the alert is expired", func(r status.Report) bool { return r.Works && slices.Contains(problemKeys(r), status.ExpiredKey) })
 }
+
+// A site that routes keep all alerts from is told of, by status and by check.
+func TestSiteWithoutAlerts(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
+	c.Extra = "routes: [{folder: INBOX, sites: [hq]}]"
+	c.Hosts = c.Row("expc01", c.Peers[0], "") + "  - name: lab\n    hosts:\n" + c.Row("expe01", c.Peers[1], "")
+	c.Write()
+	if r := c.grab("check", "--offline"); r.code != 0 || !strings.Contains(r.out, "routes         no alert can come to site lab") {
+		t.Error(r)
+	}
+	c.watching(c.Socket())
+	c.status("it is told", func(r status.Report) bool { return slices.Contains(problemKeys(r), "site/lab/unheard") })
+}

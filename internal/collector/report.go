@@ -58,6 +58,7 @@ func (w *Collector) Status() status.Report {
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
 	reportExpired(&r, cfg, w.journal.Expired())
+	status.JudgeUnheard(&r, wiring.Unheard(cfg))
 	w.cfg.refused.report(&r, cfg.Path)
 	w.fleet.Fellow.Report(&r)
 	w.health.Since.Fill(&r)

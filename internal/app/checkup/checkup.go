@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
@@ -175,6 +176,9 @@ func (c *Checkup) configuration() {
 	if !c.named {
 		c.add(c.senders()...)
 		c.add(oneAddress(c.Cfg)...)
+		for _, s := range wiring.Unheard(c.Cfg) {
+			c.add(Finding{What: "routes", Status: StatusWarn, Detail: status.UnheardWords(s), Hint: status.UnheardHint})
+		}
 		c.add(c.history()...)
 	}
 }

@@ -38,6 +38,21 @@ func JudgeExpired(r *Report, e Expired, zone *time.Location) {
 			"`grab list --alerts` shows " + them(e.Alerts) + ", `grab now --site SITE --at TIME` fetches what is still there"})
 }
 
+// JudgeUnheard adds that no alert can come to a site. It may be there for grabs by hand.
+func JudgeUnheard(r *Report, sites []string) {
+	for _, s := range sites {
+		r.Add(Problem{Key: "site/" + s + "/unheard", What: UnheardWords(s), Hint: UnheardHint})
+	}
+}
+
+// UnheardWords say that no alert can come to a site.
+func UnheardWords(site string) string {
+	return "no alert can come to site " + site + ": all that come go to other sites"
+}
+
+// UnheardHint is the next move then.
+const UnheardHint = "see routes: in the configuration, and which clusters are polled; a site that is there for `grab now` alone can stay so"
+
 // Unrouted are the alerts of one cluster, or of one node where none is named, that no
 // site claims. Both names come from mails.
 type Unrouted struct {
