@@ -248,3 +248,29 @@ func TestSiteWithoutAlerts(t *testing.T) {
 	c.watching(c.Socket())
 	c.status("it is told", func(r status.Report) bool { return slices.Contains(problemKeys(r), "site/lab/unheard") })
 }
+
+// The plugin cries when nobody answers, and says UNKNOWN when nobody could be asked.
+func TestPluginUnasked(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{})
+	c.Extra = "socket: {path: none}"
+	c.Write()
+	deaf := c.Path
+	broken := c.File("broken.yaml", "store: [\n")
+	gone := c.File("gone.yaml", strings.Replace(c.Read("grab.yaml"), c.Extra, "", 1))
+	for _, tt := range []struct {
+		path string
+		code int
+		says string
+	}{
+		{filepath.Join(c.Dir, "nosuch.yaml"), status.PluginUnknown, "no such file"},
+		{broken, status.PluginUnknown, "invalid YAML"},
+		{deaf, status.PluginUnknown, "no control socket"},
+		{gone, status.PluginCritical, "no grab watch answers: an alert would not be seen"},
+	} {
+		r := runGrab("-c", tt.path, "status", "--check")
+		if r.code != tt.code || !strings.HasPrefix(r.out, status.PluginLine(tt.code, "")) || !strings.Contains(r.out, tt.says) {
+			t.Errorf("%s: %s", tt.path, r)
+		}
+	}
+}
