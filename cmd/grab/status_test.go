@@ -274,3 +274,28 @@ func TestPluginUnasked(t *testing.T) {
 		}
 	}
 }
+
+// Of a host without a kept session status knows what the last grab and the last check saw:
+// that nothing was got of it, and its clock.
+func TestStatusCold(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C", ClockOffset: -2 * time.Minute}, lab.ExpresswayConfig{Role: "E", ClockOffset: -2 * time.Minute}).withMail()
+	c.Replace("ssh: {", "ssh: {warm: false, ")
+	c.watching(c.Socket())
+	c.grab("now", "--before", "5s")
+	c.status("this machine is thought wrong", func(r status.Report) bool { return slices.Contains(problemKeys(r), "clock") && !r.Works })
+	if err := c.Peers[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	c.grab("now", "--before", "5s", "--patience", "1s")
+	last := "host/" + c.Peers[1].Name() + "/last"
+	c.status("nothing was got of E", func(r status.Report) bool { return slices.Contains(problemKeys(r), last) })
+	if err := c.Peers[1].SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.Peers {
+		e.SetClockOffset(0)
+	}
+	c.grab("check")
+	c.status("a check has looked", func(r status.Report) bool { return r.Works && len(r.Problems) == 0 })
+}

@@ -127,9 +127,11 @@ type Host struct {
 
 // Seen is what was seen of a host, and when.
 type Seen struct {
-	Level      string    `json:"bodies_logged"`          // yes, no, mixed, unknown: of the newest bundle, or of a later check
-	Proven     time.Time `json:"proven,omitzero"`        // when its logs were looked at last: what is said of them is of then
-	Known      time.Time `json:"known,omitzero"`         // when anything of it was seen last, by a grab or a check too
+	Level      string    `json:"bodies_logged"`   // yes, no, mixed, unknown: of the newest bundle, or of a later check
+	Proven     time.Time `json:"proven,omitzero"` // when its logs were looked at last: what is said of them is of then
+	Known      time.Time `json:"known,omitzero"`  // when anything of it was seen last, by a grab or a check too
+	Failed     string    `json:"-"`               // why nothing was got of it by the newest grab; "" if something was, or it was looked at since
+	FailedAt   time.Time `json:"-"`
 	ProofError string    `json:"proof_error,omitempty"`  // why its logs could not be had then
 	ProofSince time.Time `json:"proof_since,omitzero"`   // since when
 	ClockError string    `json:"clock_error,omitempty"`  // why its clock could not be measured
