@@ -10,6 +10,7 @@ import (
 
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/checkup"
+	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sshdial"
@@ -50,6 +51,7 @@ func checkCmd(a *app) *cobra.Command {
 				return err
 			}
 			c.Tell = a.findings().Show
+			c.Silent = func(ctx context.Context) error { return remote.Silent(ctx, a.config) }
 			c.Perform(ctx, q)
 			return concludeCheck(a, c.Report())
 		},

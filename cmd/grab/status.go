@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"runtime"
 	"time"
@@ -76,13 +78,15 @@ func printStatus(a *app, r *status.Report, err error) error {
 
 func printPlugin(a *app, r *status.Report, err error) error {
 	text := ""
-	switch {
-	case err != nil:
-		a.exit, text = status.PluginUnknown, status.PluginLine(status.PluginUnknown, redact.Text(err.Error()))+"\n"
-	case r == nil:
-		a.exit, text = status.PluginCritical, status.PluginLine(status.PluginCritical, "no grab watch answers: an alert would not be seen")+"\n"
-	default:
+	if r != nil {
 		a.exit, text = status.Plugin(*r)
+	} else {
+		cfg, cfgErr := a.load(config.Options{Reading: true})
+		err = unanswered(cfg, cfgErr, err)
+		if a.exit = status.PluginUnknown; errors.Is(err, control.ErrSilent) || errors.Is(err, control.ErrNone) {
+			a.exit = status.PluginCritical
+		}
+		text = status.PluginLine(a.exit, redact.Text(err.Error())) + "\n"
 	}
 	_, err = io.WriteString(a.out, text)
 	return err
@@ -98,15 +102,21 @@ func noWatcher(a *app, err error) error {
 	if cfgErr == nil {
 		collector.WriteUnwatched(out, cfg, time.Now())
 	}
+	return unanswered(cfg, cfgErr, err)
+}
+
+// unanswered is why there is no report: who was asked and what came of it, and what is wrong
+// with the configuration that says where to ask. One that this user may not read is none of that.
+func unanswered(cfg *config.Config, cfgErr, err error) error {
 	switch {
 	case errors.Is(err, control.ErrDenied):
 		return advice.WithHint(err, advice.Asker(runtime.GOOS))
 	case err != nil:
 		return err
-	case cfgErr != nil:
+	case cfgErr != nil && !errors.Is(cfgErr, fs.ErrPermission):
 		return cfgErr
-	case cfg.Socket.Path == config.SocketNone:
+	case cfg != nil && cfg.Socket.Path == config.SocketNone:
 		return advice.WithHint(errors.New("no control socket: socket.path is none"), "set socket.path, or use /healthz (http.listen)")
 	}
-	return advice.WithHint(errors.New("no grab watch answers: an alert would not be seen"), advice.Start(runtime.GOOS))
+	return advice.WithHint(fmt.Errorf("%w: an alert would not be seen", control.ErrNone), advice.Start(runtime.GOOS))
 }

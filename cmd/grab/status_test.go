@@ -5,12 +5,16 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -164,4 +168,134 @@ func TestHTTPListen(t *testing.T) {
 	if r := c.grab("watch"); r.code != 1 || !strings.Contains(r.err, "http.listen") || !strings.Contains(r.err, "hint: ") {
 		t.Errorf("%s", r)
 	}
+}
+
+// Where alerts come by the webhook alone a secret that is gone is a No, before one is posted.
+func TestWebhookAlone(t *testing.T) {
+	t.Parallel()
+	s, _ := hookSite(t)
+	watchSite(s)
+	c := &labConfig{s}
+	c.status("all is well", func(r status.Report) bool { return r.Works })
+	if err := os.Remove(filepath.Join(s.Dir, "hook.secret")); err != nil {
+		t.Fatal(err)
+	}
+	c.status("no alert can come", func(r status.Report) bool { return !r.Works && r.Problems[0].Key == "webhook/secret" })
+	s.File("hook.secret", hookSecret+"\n")
+	c.status("all is well again", func(r status.Report) bool { return r.Works })
+}
+
+// A watch that hangs has its socket and its lock still: status, the plugin and check say
+// that nobody answers, and what to do.
+func TestWatchHangs(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{})
+	store, err := incident.OpenStore(filepath.Join(c.Dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := store.LockWatch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	l, err := net.Listen("unix", c.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, tt := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"status", 1, "does not answer on " + c.Socket() + "\ngrab: hint: an alert would not be seen if it hangs"},
+		{"status --json", 1, `"hint": "an alert would not be seen if it hangs`},
+		{"status --check", status.PluginCritical, "GRAB CRITICAL - grab watch runs and does not answer"},
+		{"check --direct", 1, "watch          grab watch runs and does not answer"},
+	} {
+		wg.Go(func() {
+			if r := c.grab(strings.Fields(tt.args)...); r.code != tt.code || !strings.Contains(r.out+r.err, tt.says) {
+				t.Errorf("%s: %s", tt.args, r)
+			}
+		})
+	}
+}
+
+// A mail that came too late to be grabbed for is told of, and keeps nobody from the next.
+func TestStatusExpired(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
+	c.watching(c.Socket())
+	if err := c.Mail.Deliver(rtmt.Mail(rtmt.MailOptions{Time: time.Now().Add(-30 * time.Hour)}), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c.status("the alert is expired", func(r status.Report) bool { return r.Works && slices.Contains(problemKeys(r), status.ExpiredKey) })
+}
+
+// A site that routes keep all alerts from is told of, by status and by check.
+func TestSiteWithoutAlerts(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}, lab.ExpresswayConfig{Role: "E"}).withMail()
+	c.Extra = "routes: [{folder: INBOX, sites: [hq]}]"
+	c.Hosts = c.Row("expc01", c.Peers[0], "") + "  - name: lab\n    hosts:\n" + c.Row("expe01", c.Peers[1], "")
+	c.Write()
+	if r := c.grab("check", "--offline"); r.code != 0 || !strings.Contains(r.out, "routes         no alert can come to site lab") {
+		t.Error(r)
+	}
+	c.watching(c.Socket())
+	c.status("it is told", func(r status.Report) bool { return slices.Contains(problemKeys(r), "site/lab/unheard") })
+}
+
+// The plugin cries when nobody answers, and says UNKNOWN when nobody could be asked.
+func TestPluginUnasked(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{})
+	c.Extra = "socket: {path: none}"
+	c.Write()
+	deaf := c.Path
+	broken := c.File("broken.yaml", "store: [\n")
+	gone := c.File("gone.yaml", strings.Replace(c.Read("grab.yaml"), c.Extra, "", 1))
+	for _, tt := range []struct {
+		path string
+		code int
+		says string
+	}{
+		{filepath.Join(c.Dir, "nosuch.yaml"), status.PluginUnknown, "no such file"},
+		{broken, status.PluginUnknown, "invalid YAML"},
+		{deaf, status.PluginUnknown, "no control socket"},
+		{gone, status.PluginCritical, "no grab watch answers: an alert would not be seen"},
+	} {
+		r := runGrab("-c", tt.path, "status", "--check")
+		if r.code != tt.code || !strings.HasPrefix(r.out, status.PluginLine(tt.code, "")) || !strings.Contains(r.out, tt.says) {
+			t.Errorf("%s: %s", tt.path, r)
+		}
+	}
+}
+
+// Of a host without a kept session status knows what the last grab and the last check saw:
+// that nothing was got of it, and its clock.
+func TestStatusCold(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C", ClockOffset: -2 * time.Minute}, lab.ExpresswayConfig{Role: "E", ClockOffset: -2 * time.Minute}).withMail()
+	c.Replace("ssh: {", "ssh: {warm: false, ")
+	c.watching(c.Socket())
+	c.grab("now", "--before", "5s")
+	c.status("this machine is thought wrong", func(r status.Report) bool { return slices.Contains(problemKeys(r), "clock") && !r.Works })
+	if err := c.Peers[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	c.grab("now", "--before", "5s", "--patience", "1s")
+	last := "host/" + c.Peers[1].Name() + "/last"
+	c.status("nothing was got of E", func(r status.Report) bool { return slices.Contains(problemKeys(r), last) })
+	if err := c.Peers[1].SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range c.Peers {
+		e.SetClockOffset(0)
+	}
+	c.grab("check")
+	c.status("a check has looked", func(r status.Report) bool { return r.Works && len(r.Problems) == 0 })
 }

@@ -25,6 +25,8 @@ func TestWrongUsage(t *testing.T) {
 		"retry a b":                 `grab retry takes one INCIDENT: "b" is too much`,
 		"drill a b":                 `grab drill takes one SITE: "b" is too much`,
 		"status extra":              `grab status takes no arguments: "extra"`,
+		"status --fleet --check":    "--check and --fleet do not go together\n",
+		"list --fleet --alerts":     "--alerts and --fleet do not go together\n",
 		"completion foo":            `unknown command "foo" for "grab completion"`,
 		"help lst":                  "did you mean `grab list`?",
 		"help quarantine releas":    "did you mean `grab quarantine release`?",

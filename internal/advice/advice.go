@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 
 	"rtmtgrab/internal/access"
@@ -107,6 +108,8 @@ func For(err error) string {
 		return "write one with `grab init`, or name one with --config"
 	case errors.Is(err, incident.ErrWatching):
 		return "`grab now`, `list`, `show` and `retry` work beside it; to watch a second mailbox use another store"
+	case errors.Is(err, control.ErrSilent):
+		return Silent(runtime.GOOS)
 	case errors.Is(err, incident.ErrBusy):
 		return "wait until it is sealed: `grab list`"
 	case errors.Is(err, incident.ErrRemoved):

@@ -16,3 +16,11 @@ func Start(goos string) string {
 	}
 	return "start it (systemctl start grab, or `grab watch`) and read its log (journalctl -u grab)"
 }
+
+// Silent is what is done about a watcher that runs and does not answer.
+func Silent(goos string) string {
+	if goos == "windows" {
+		return "an alert would not be seen if it hangs: read its log (Event Viewer, Application, source grab), then restart it (`grab service stop`, `grab service start`)"
+	}
+	return "an alert would not be seen if it hangs: is this machine overloaded? Read its log (journalctl -u grab), then restart it (systemctl restart grab)"
+}

@@ -1,10 +1,12 @@
 package collector
 
 import (
+	"reflect"
 	"slices"
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
@@ -18,6 +20,7 @@ type boxState struct {
 	State     mailwatch.State // the zero State until the watcher has spoken
 	Never     bool            // it can never work as it is configured: State.Err says why, nobody watches it
 	TokenTill time.Time       // OAuth2: the access token lasts until then; zero without
+	as        config.Mail     // as it is configured
 	again     chan struct{}   // what its watcher is told by retry
 }
 
@@ -35,15 +38,15 @@ func (s *boxStates) all() []boxState {
 }
 
 // begin makes the list anew after a start or a reload; what is known of a box
-// that stays is kept.
+// that stays as it was is kept.
 func (s *boxStates) begin(boxes []wiring.Box) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.list
 	s.list = make([]boxState, len(boxes))
 	for i, b := range boxes {
-		s.list[i] = boxState{Name: b.Name(), Mail: b.Mail.Name, Folder: b.Folder, Server: b.Mail.Server, again: make(chan struct{}, 1)}
-		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.Name() }); k >= 0 {
+		s.list[i] = boxState{Name: b.Name(), Mail: b.Mail.Name, Folder: b.Folder, Server: b.Mail.Server, as: *b.Mail, again: make(chan struct{}, 1)}
+		if k := slices.IndexFunc(was, func(o boxState) bool { return o.Name == b.Name() && reflect.DeepEqual(o.as, *b.Mail) }); k >= 0 {
 			s.list[i].State = was[k].State
 		}
 		s.list[i].State.Now = time.Now()

@@ -17,6 +17,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
+	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
 )
 
@@ -146,3 +147,30 @@ func TestDamagedCursor(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// A reload keeps what is known of a mailbox that stays as it was; of another server, or by
+// another login, nothing is known yet.
+func TestReloadedMailbox(t *testing.T) {
+	box := func(change func(*config.Mail)) []wiring.Box {
+		m := &config.Mail{Name: "m", Server: "imap:993", User: "u", Password: config.NewSecret("s")}
+		change(m)
+		return []wiring.Box{{Mail: m, Folder: "INBOX"}}
+	}
+	same := func(*config.Mail) {}
+	for name, tt := range map[string]struct {
+		change func(*config.Mail)
+		known  bool
+	}{
+		"as it was":      {same, true},
+		"another server": {func(m *config.Mail) { m.Server = "elsewhere:993" }, false},
+		"another user":   {func(m *config.Mail) { m.User = "v" }, false},
+	} {
+		var s boxStates
+		s.begin(box(same))
+		s.note("m/INBOX", func(b *boxState) { b.State = mailwatch.State{Connected: true} })
+		s.begin(box(tt.change))
+		if got := s.all()[0].State; got.Connected != tt.known || got.Now.IsZero() {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

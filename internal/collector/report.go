@@ -57,6 +57,8 @@ func (w *Collector) Status() status.Report {
 	reportFleet(&r, w, cfg)
 	reportQuarantine(&r, w.journal)
 	reportUnrouted(&r, cfg, w.journal.Unrouted())
+	reportExpired(&r, cfg, w.journal.Expired())
+	status.JudgeUnheard(&r, wiring.Unheard(cfg))
 	w.cfg.refused.report(&r, cfg.Path)
 	w.fleet.Fellow.Report(&r)
 	w.health.Since.Fill(&r)
@@ -123,11 +125,29 @@ func reportUnrouted(r *status.Report, cfg *config.Config, list []triage.Unrouted
 		}
 		r.Unrouted = append(r.Unrouted, of)
 	}
-	zone := time.UTC
-	if len(cfg.Sites) == 1 {
-		zone = cfg.Sites[0].Zone()
+	r.JudgeUnrouted(onlyZone(cfg))
+}
+
+// reportExpired says that alerts were too old when they were read.
+func reportExpired(r *status.Report, cfg *config.Config, list []triage.Unrouted) {
+	var e status.Expired
+	for _, u := range list {
+		if e.Alerts += u.Alerts; e.Since.IsZero() || u.Since.Before(e.Since) {
+			e.Since = u.Since
+		}
+		if !u.Till.Before(e.Last) {
+			e.Last, e.Age = u.Till, u.Till.Sub(u.Last.Time)
+		}
 	}
-	r.JudgeUnrouted(zone)
+	status.JudgeExpired(r, e, onlyZone(cfg))
+}
+
+// onlyZone is the zone of the site where there is one only, else UTC.
+func onlyZone(cfg *config.Config) *time.Location {
+	if len(cfg.Sites) == 1 {
+		return cfg.Sites[0].Zone()
+	}
+	return time.UTC
 }
 
 // beatSites says which sites a heartbeat that is missing concerns: those that its cluster's

@@ -29,7 +29,7 @@ func newWays(w *Collector) (ways, error) {
 	in := &incoming.Intake{Journal: w.journal, Log: w.log, Count: w.metrics.Alert}
 	hook := &webhook.Handler{Take: in.Take, Decide: in.Decide, Log: w.log, Config: func() *config.Config { return w.cfg.Load() }}
 	polls := &poll.Poller{Store: w.Store.Dir, Config: func() *config.Config { return w.cfg.Load() }, Take: in.Take, Decide: in.Decide, Log: w.log,
-		Reach: w.reach}
+		Reach: w.reach, Sites: wiring.SitesPolled}
 	keys := share.KeysIn(w.Store)
 	others, err := alerts.Open(w.Store, fleetPlace(&w.cfg, keys, w.log), w.journal, in, w.log)
 	return ways{hook, &webhook.Door{Handler: hook, Log: w.log}, polls, others, keys}, err

@@ -72,6 +72,52 @@ func SitesThrough(cfg *config.Config, folder string) []string {
 	return sites
 }
 
+// SitesPolled is what names the sites to which an alert goes that a poll of a node finds.
+func SitesPolled(cfg *config.Config) func(cluster, node string) []string {
+	sites, rules := Sites(cfg), rules(cfg)
+	return func(cluster, node string) []string {
+		names, _ := incident.RouteAlert(sites, rules, evidence.Alert{Source: evidence.SourcePoll, Cluster: cluster, Node: node, Kind: evidence.DefaultKind})
+		return names
+	}
+}
+
+// Unheard names the sites to which no alert can come although some come: routes send all
+// elsewhere, or nothing but other clusters is polled.
+func Unheard(cfg *config.Config) (names []string) {
+	var folders []string // of mails, and "" for what is none
+	for _, b := range Boxes(cfg) {
+		folders = append(folders, b.Folder)
+	}
+	if cfg.Alerts.Webhook != nil {
+		folders = append(folders, "")
+	}
+	var heard []string
+	for _, folder := range folders {
+		sites, bounded := incident.Through(rules(cfg), folder)
+		if !bounded { // any site may be meant
+			return nil
+		}
+		heard = append(heard, sites...)
+	}
+	polls := false
+	for _, u := range cfg.CUCM {
+		if u.Poll.Enabled {
+			polls = true
+			heard = append(heard, SitesPolled(cfg)(u.Cluster, "")...)
+		}
+	}
+	if cfg.Fleet != nil || len(folders) == 0 && !polls {
+		return nil
+	}
+	for i := range cfg.Sites {
+		s := &cfg.Sites[i]
+		if !slices.Contains(heard, s.Name) && !(polls && len(s.Nodes) > 0) { // nodes may turn up in any cluster
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // alertZone is the zone of the first of the sites that an alert goes to which has
 // one.
 func alertZone(cfg *config.Config, list []incident.Site, a evidence.Alert) *time.Location {

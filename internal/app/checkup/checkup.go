@@ -23,6 +23,7 @@ import (
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
@@ -67,6 +68,7 @@ type Checkup struct {
 	Tell      func(f Finding, columns int) // is told each finding at once, and how wide the hosts' names are
 	MailWorks func(*config.Mail)           // is told of each mailbox that has no fault; nil: nobody asks
 	Looked    func(string, logset.Depths)  // is told what was seen of each host; nil: nobody asks
+	Silent    func(context.Context) error  // why the grab watch that runs does not answer, nil if it does; may be nil: it is who checks
 	Reached   func(destination string)     // is told of each destination that could be written to; nil: nobody asks
 
 	checks []Finding
@@ -105,7 +107,7 @@ func (c *Checkup) Perform(ctx context.Context, q Request) {
 func (c *Checkup) Run(ctx context.Context) {
 	c.began = time.Now().UTC()
 	c.configuration()
-	c.store()
+	c.store(ctx)
 	mail, clusters, hub := make(chan []Finding, 1), make(chan []Finding, 1), make(chan []Finding, 1)
 	if !c.named {
 		go func() { mail <- c.mailboxes(ctx) }() // waited for below
@@ -174,6 +176,9 @@ func (c *Checkup) configuration() {
 	if !c.named {
 		c.add(c.senders()...)
 		c.add(oneAddress(c.Cfg)...)
+		for _, s := range wiring.Unheard(c.Cfg) {
+			c.add(Finding{What: "routes", Status: StatusWarn, Detail: status.UnheardWords(s), Hint: status.UnheardHint})
+		}
 		c.add(c.history()...)
 	}
 }
@@ -186,7 +191,7 @@ func (c *Checkup) history() []Finding {
 }
 
 // store sees whether incidents can be kept, and whether grab watch runs.
-func (c *Checkup) store() {
+func (c *Checkup) store(ctx context.Context) {
 	if err := storeWritable(c.Cfg.Store); err != nil {
 		c.add(Finding{What: "store", Status: StatusFail, Detail: err.Error(), Hint: "give " + c.Cfg.Store + " to the user that runs grab, or set store: to another folder"})
 		return
@@ -200,6 +205,12 @@ func (c *Checkup) store() {
 	switch {
 	case errors.Is(err, incident.ErrWatching):
 		f.Detail = "grab watch is running on this store"
+		if c.Silent == nil {
+			break
+		}
+		if err := c.Silent(ctx); err != nil {
+			f.Status, f.Detail, f.Hint = StatusFail, err.Error()+": an alert would not be seen", advice.For(err)
+		}
 	case err != nil:
 		f.Status, f.Detail, f.Hint = StatusWarn, "the store cannot be locked: "+err.Error(), "run this as the user that runs grab watch"
 	default:

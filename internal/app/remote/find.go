@@ -72,6 +72,14 @@ func Find(ctx context.Context, file string) (*Watcher, error) {
 	return nil, failed
 }
 
+// Silent is that a grab watch runs by that configuration and does not answer.
+func Silent(ctx context.Context, file string) error {
+	if _, err := Find(ctx, file); errors.Is(err, control.ErrSilent) {
+		return err
+	}
+	return nil
+}
+
 // Where is the configuration's file, "" if there is none that this user can
 // find, and where its watcher may answer. A file that this user may not read counts:
 // its watcher may. false: nobody is to be asked.

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ func Finish(cmd *cobra.Command, examples map[string]string) {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)
 			if err == nil {
-				return nil
+				return apart(cmd)
 			}
 			if cmd.HasAvailableSubCommands() && len(args) > 0 {
 				return advice.Usage(advice.WithHint(err, commandHint(cmd, args[0])))
@@ -53,6 +54,20 @@ func Finish(cmd *cobra.Command, examples map[string]string) {
 	for _, c := range cmd.Commands() {
 		Finish(c, examples)
 	}
+}
+
+var togetherRE = regexp.MustCompile(`\[([^\]]+)\] were all set`)
+
+// apart refuses flags that do not go together.
+func apart(cmd *cobra.Command) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	if set := togetherRE.FindStringSubmatch(err.Error()); set != nil {
+		err = errors.New("--" + strings.Join(strings.Fields(set[1]), " and --") + " do not go together")
+	}
+	return advice.Usage(advice.WithHint(err, "`"+cmd.CommandPath()+" --help` shows examples"))
 }
 
 // groups are the commands by what somebody is about, as help lists them.

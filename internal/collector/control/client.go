@@ -19,8 +19,8 @@ import (
 const dialWait = 5 * time.Second
 
 // A Client speaks to the watcher that listens on Path. Its errors are ErrNone if nobody
-// does, ErrDenied if this user may not speak to it, *Failure if it says no, ErrLost
-// if it does not come to the end of its answer. It is safe for concurrent use.
+// does, ErrDenied if this user may not speak to it, ErrSilent if it lets the context's time
+// run out, *Failure if it says no, ErrLost if it does not come to the end of its answer. It is safe for concurrent use.
 type Client struct {
 	Path string
 
@@ -100,6 +100,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	if err == nil && len(b) > maxAnswer {
 		err = fmt.Errorf("the answer to %s is larger than %d MiB", path, maxAnswer>>20)
 	}
+	if silent := c.silent(ctx); err != nil && silent != nil {
+		return silent
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
@@ -130,7 +133,10 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err
 		}
-		if errors.Is(err, ErrNone) || errors.Is(err, ErrDenied) || ctx.Err() != nil {
+		if silent := c.silent(ctx); silent != nil {
+			return nil, silent
+		}
+		if errors.Is(err, ErrNone) || errors.Is(err, ErrDenied) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %w", ErrLost, err)
@@ -151,6 +157,14 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 		f.Exit = 1
 	}
 	return nil, &f
+}
+
+// silent is that somebody has the socket and nothing came of him in the time that was his.
+func (c *Client) silent(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w on %s", ErrSilent, c.Path)
+	}
+	return nil
 }
 
 // Work has a long work done and returns its result; progress is told of each word

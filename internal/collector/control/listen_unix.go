@@ -132,6 +132,8 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 		return nil, fmt.Errorf("%w on %s", ErrNone, path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, denied(path, err)
+	case errors.Is(err, syscall.EAGAIN): // many wait to be taken
+		return nil, fmt.Errorf("%w on %s", ErrSilent, path)
 	}
 	return conn, err
 }

@@ -20,6 +20,7 @@ import (
 // Why nobody can be spoken to.
 var (
 	ErrNone   = errors.New("no grab watch answers")
+	ErrSilent = errors.New("grab watch runs and does not answer")
 	ErrDenied = errors.New("this user may not use the socket of grab watch")
 	ErrTaken  = errors.New("another process is listening on the socket")
 	ErrLost   = errors.New("the connection to grab watch was lost")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -265,5 +266,33 @@ func TestTooMany(t *testing.T) {
 	}
 	if !l.enter(Peer{Known: true, UID: 7}) || len(l.users) != 2 {
 		t.Error("no place is given back")
+	}
+}
+
+// Who has the socket and says nothing, or not all of it, in the time that was his is told
+// from one who is not there.
+func TestSilent(t *testing.T) {
+	for name, says := range map[string]string{"nothing": "", "a part": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newPipeNet()
+				go func() {
+					c, err := n.Accept()
+					if err != nil {
+						return
+					}
+					defer c.Close()
+					go c.Write([]byte(says))
+					for b := make([]byte, 1024); err == nil; {
+						_, err = c.Read(b)
+					}
+				}()
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				if err := (&Client{Path: "/run/x", dial: n.dial}).Do(ctx, http.MethodGet, "/", nil, nil); !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "/run/x") {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

@@ -191,6 +191,15 @@ func TestHostNotes(t *testing.T) {
 	if note.level != "yes" || *note.clock != 7 || note.key != "SHA256:x" || note.families["messages"].DepthS != 60 || !note.families["messages"].Young || note.families["other"].DepthS != 60 || note.families["other"].Young {
 		t.Errorf("%+v", note)
 	}
+	n.Row(&evidence.Host{Host: "h", Coverage: evidence.Lost, Error: "no answer"}, oldest)
+	if _, note = n.of("k", "h"); note.failed.what != "no answer" || !note.failed.since.Equal(oldest) {
+		t.Errorf("%+v", note)
+	}
+	n.Checked("h", logset.Depths{Clock: -time.Second}) // somebody has set it, and looks
+	n.Checked("h", logset.Depths{ClockErr: errors.New("no date")})
+	if _, note = n.of("k", "h"); note.clock == nil || *note.clock != -1000 || note.failed.what != "" {
+		t.Errorf("%+v", note)
+	}
 	tell := n.Keeper("k")
 	tell(hostconn.KeeperState{Running: true})
 	tell(hostconn.KeeperState{Running: true, Up: true, HostKey: "SHA256:y"})

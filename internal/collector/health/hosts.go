@@ -56,6 +56,7 @@ type hostNote struct {
 	clock    *int64 // ms
 	key      string
 	seen     time.Time // when anything of it was seen last, but for proofs
+	failed   fault     // why nothing was got of it when it was asked last, but for proofs
 	proof    proofNote
 }
 
@@ -106,13 +107,17 @@ func (n *hostNotes) Depths(host string, families map[string]logset.Retention) {
 	})
 }
 
-// Checked notes what a check has seen of a host's log level: it may have changed since
-// the newest bundle, and at first there is none.
+// Checked notes what a check has seen of a host's log level and clock: they may have changed
+// since the newest bundle, and at first there is none.
 func (n *hostNotes) Checked(host string, d logset.Depths) {
 	n.change(host, func(h *hostNote) {
-		h.seen = time.Now().UTC()
+		h.seen, h.failed = time.Now().UTC(), fault{}
 		if d.BodiesLogged != "" && d.BodiesLogged != "unknown" {
 			h.level = d.BodiesLogged
+		}
+		if d.ClockErr == nil {
+			ms := d.Clock.Milliseconds()
+			h.clock = &ms
 		}
 	})
 }
@@ -120,8 +125,11 @@ func (n *hostNotes) Checked(host string, d logset.Depths) {
 // Row notes what a manifest's row says, that was made at a time.
 func (n *hostNotes) Row(row *evidence.Host, at time.Time) {
 	n.change(row.Host, func(h *hostNote) {
-		if row.Coverage != evidence.Lost {
-			h.seen = at.UTC()
+		switch {
+		case row.Coverage != evidence.Lost:
+			h.seen, h.failed = at.UTC(), fault{}
+		case row.Error != "":
+			h.failed = fault{redact.Foreign(row.Error, 300), at.UTC()}
 		}
 		for _, f := range row.Files {
 			if f.Oldest != nil {

@@ -106,6 +106,7 @@ func (n *hostNotes) prove(st *status.Host, h *config.Host, note hostNote, peers 
 	p := note.proof
 	st.Proven, st.ProofError, st.ProofSince = p.at, p.fault.what, p.fault.since
 	st.Known = evidence.Later(note.seen, p.at)
+	st.Failed, st.FailedAt = note.failed.what, note.failed.since
 	if st.Ring != nil {
 		st.Known = evidence.Later(st.Known, st.Ring.Last)
 	}

@@ -50,6 +50,7 @@ type Poller struct {
 	Reach  func(u *config.CUCM) (Cluster, error)
 	Take   func(ctx context.Context, list ...incoming.Alert) (fresh []bool, err error) // as of incoming.Intake
 	Decide func()
+	Sites  func(cfg *config.Config) func(cluster, node string) []string // those to which an alert of a node goes
 	Log    *slog.Logger
 	Now    func() time.Time // nil: time.Now
 

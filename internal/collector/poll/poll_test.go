@@ -87,6 +87,8 @@ func newBench(dir string, nodes ...string) *bench {
 			}
 			b.taken = append(b.taken, list...)
 			return make([]bool, len(list)), nil
+		}, Sites: func(*config.Config) func(string, string) []string {
+			return func(string, string) []string { return []string{"hq"} }
 		}}
 	return b
 }

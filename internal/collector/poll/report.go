@@ -83,27 +83,18 @@ func (p *Poller) Report(r *status.Report, cfg *config.Config) {
 		known[k] = *b
 	}
 	p.mu.Unlock()
+	sites := p.Sites(cfg)
 	for _, name := range slices.Sorted(maps.Keys(live)) {
-		live[name].report(r, sitesOf(cfg, name), known)
+		live[name].report(r, sites, known)
 	}
 	status.JudgePolls(r)
 }
 
-// sitesOf are the sites that a cluster concerns.
-func sitesOf(cfg *config.Config, cluster string) []string {
-	for i := range cfg.CUCM {
-		if u := &cfg.CUCM[i]; u.Cluster == cluster {
-			return cfg.SitesOfCUCM(u)
-		}
-	}
-	return nil
-}
-
-func (c *cluster) report(r *status.Report, sites []string, known map[string]baseline) {
+func (c *cluster) report(r *status.Report, sites func(cluster, node string) []string, known map[string]baseline) {
 	c.state.Lock()
 	defer c.state.Unlock()
 	row := func(node string) status.Poll {
-		l := status.Poll{Cluster: c.name, Node: node, EveryS: c.every.Seconds(), Sites: sites}
+		l := status.Poll{Cluster: c.name, Node: node, EveryS: c.every.Seconds(), Sites: sites(c.name, node)}
 		if f := c.failing[node]; f != nil {
 			l.Error, l.Hint, l.Failing, l.Failed = redact.Foreign(f.err.Error(), 300), advice.For(f.err), f.since, f.times
 			e, ok := errors.AsType[*cucm.Error](f.err)

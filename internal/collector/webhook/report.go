@@ -3,6 +3,7 @@ package webhook
 import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/redact"
 )
 
 // Report says what came lately; in is what is configured, nil: nothing.
@@ -11,7 +12,10 @@ func (h *Handler) Report(r *status.Report, in *config.Intake) {
 		return
 	}
 	t := h.Tally()
-	r.Webhook = &status.Webhook{Listen: in.Listen, Alerts: t.Alerts, Accepted: t.Accepted.UTC(), Secret: t.Secret}
+	r.Webhook = &status.Webhook{Listen: in.Listen, Alerts: t.Alerts, Accepted: t.Accepted.UTC()}
+	if _, err := secretOf(in); err != nil {
+		r.Webhook.Secret = redact.Foreign(err.Error(), 300)
+	}
 	if t.Refused > 0 {
 		r.Webhook.Refused, r.Webhook.Since, r.Webhook.Last, r.Webhook.Why, r.Webhook.From = t.Refused, t.Since.UTC(), t.Last.UTC(), t.Why, t.From
 	}

@@ -26,7 +26,6 @@ import (
 	"rtmtgrab/internal/collector/incoming"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
-	"rtmtgrab/internal/redact"
 )
 
 // Bounds of what is taken.
@@ -122,10 +121,7 @@ func (h *Handler) post(rw http.ResponseWriter, r *http.Request) {
 		fail(rw, http.StatusServiceUnavailable, "", "alerts are not taken here any more")
 		return
 	}
-	secret, err := cfg.Alerts.Webhook.Secret.Read()
-	if err == nil && len(secret) < minSecret {
-		err = fmt.Errorf("it is shorter than %d bytes, and can be guessed: `openssl rand -hex 32` makes a good one", minSecret)
-	}
+	secret, err := secretOf(cfg.Alerts.Webhook)
 	if err != nil {
 		h.tally.broken(h, err)
 		fail(rw, http.StatusServiceUnavailable, "", "the secret of alerts.webhook cannot be read on this machine; the log of grab watch says why")
@@ -138,6 +134,15 @@ func (h *Handler) post(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.signed(rw, r, body, cfg)
+}
+
+// secretOf is what is shared with senders, as it is now.
+func secretOf(in *config.Intake) (string, error) {
+	secret, err := in.Secret.Read()
+	if err == nil && len(secret) < minSecret {
+		err = fmt.Errorf("it is shorter than %d bytes, and can be guessed: `openssl rand -hex 32` makes a good one", minSecret)
+	}
+	return secret, err
 }
 
 // signed takes the alerts of a body whose sender has the secret.
@@ -211,7 +216,6 @@ type Tally struct {
 	Since     time.Time // the first of them
 	Last      time.Time
 	Why, From string // of the last
-	Secret    string // why the secret cannot be read, at the last request
 }
 
 // tally counts. It is safe for concurrent use.
@@ -224,7 +228,7 @@ type tally struct {
 func (t *tally) accept(now time.Time, fresh []bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.now.Accepted, t.now.Secret = now, ""
+	t.now.Accepted = now
 	for _, f := range fresh {
 		if f {
 			t.now.Alerts++
@@ -255,11 +259,10 @@ func (t *tally) refuse(h *Handler, r *http.Request, why string) {
 	h.Log.Warn("a posted alert was refused", "from", from, "why", t.now.Why, "refused", t.now.Refused)
 }
 
-// broken notes that the secret cannot be read.
+// broken says at most once a minute that the secret cannot be read.
 func (t *tally) broken(h *Handler, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.now.Secret = redact.Foreign(err.Error(), 300)
 	if now := h.now(); now.Sub(t.said).Abs() >= time.Minute {
 		t.said = now
 		h.Log.Error("posted alerts cannot be verified: the secret cannot be read", "err", err)

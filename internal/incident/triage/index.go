@@ -20,6 +20,7 @@ type index struct {
 	quarantine quarantine
 	clusters   clusters
 	unrouted   unrouted
+	expired    unrouted
 	mails      *mailSpace
 	records    records
 	nodes      incident.Nodes
@@ -29,6 +30,7 @@ func newIndex(st *incident.Store, log *slog.Logger) *index {
 	return &index{
 		st: st, seen: map[string]time.Time{}, unsent: map[string]bool{}, sites: map[string]*siteIndex{},
 		quarantine: quarantine{st: st, log: log, known: map[string]bool{}}, clusters: clusters{},
+		unrouted: unrouted{what: incident.Unrouted}, expired: unrouted{what: incident.Expired},
 		mails:   &mailSpace{st: st, log: log, kept: map[string]keptMail{}, budget: mailBudget},
 		records: records{log: log, most: maxRecords},
 	}
@@ -89,6 +91,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 	x.mails.note(rec)
 	x.clusters.noteMail(rec)
 	x.unrouted.enter(rec)
+	x.expired.enter(rec)
 	if delete(x.unsent, a.ID); awaitsOthers(rec) {
 		x.unsent[a.ID] = len(rec.UnsentTo) > 0
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -175,7 +176,17 @@ func (j *Journal) Clusters() map[string]time.Time {
 func (j *Journal) Unrouted() []Unrouted {
 	j.table.Lock()
 	defer j.table.Unlock()
-	return j.index.unrouted.list(j.conf, j.now())
+	return slices.DeleteFunc(j.index.unrouted.list(j.now()), func(u Unrouted) bool {
+		names, _ := incident.RouteAlert(j.conf.sites, j.conf.policy.Rules, u.Last)
+		return !u.Further && len(names) > 0
+	})
+}
+
+// Expired lists in the same way those that were older than Policy.MaxAge when they were read.
+func (j *Journal) Expired() []Unrouted {
+	j.table.Lock()
+	defer j.table.Unlock()
+	return j.index.expired.list(j.now())
 }
 
 // Limits tells at which sites alerts were limited in the last hour, by site.

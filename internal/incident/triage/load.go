@@ -30,6 +30,7 @@ func (j *Journal) load() error {
 	}
 	j.index.boundQuarantine()
 	j.index.unrouted.settle(j.now())
+	j.index.expired.settle(j.now())
 	if err := j.dropOrphans(); err != nil {
 		return err
 	}

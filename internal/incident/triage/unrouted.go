@@ -17,10 +17,10 @@ const (
 	maxUnroutedN = 5000           // alerts that are known one by one, not to be counted twice
 )
 
-// Unrouted are the alerts of one cluster, or of one node where none is named, that no
-// site claims and that might have triggered.
+// Unrouted are the alerts of one cluster, or of one node where none is named, that might have
+// triggered, and that no site claims. Those that were too old are counted in the same way.
 type Unrouted struct {
-	Last        evidence.Alert // of it only what routes ask for
+	Last        evidence.Alert // of it only what routes ask for, and its time
 	Further     bool           // of all further names
 	Alerts      int
 	Since, Till time.Time // when the first and the last was read
@@ -52,8 +52,9 @@ func (n unroutedNote) name() string {
 	return cmp.Or(strings.ToLower(n.alert.Cluster), "\x00"+incident.FoldNode(n.alert.Node))
 }
 
-// unrouted counts alerts that no site claims.
+// unrouted counts alerts of which it was decided as a whole that nothing is grabbed.
 type unrouted struct {
+	what    incident.What // Unrouted or Expired
 	names   map[string]*Unrouted
 	more    Unrouted
 	counted map[string]string // alert ID -> name; at most maxUnroutedN
@@ -65,16 +66,16 @@ type unrouted struct {
 func (u *unrouted) enter(rec incident.AlertRecord) {
 	name, known := u.counted[rec.Alert.ID]
 	switch {
-	case rec.What == incident.Unrouted && !known:
+	case rec.What == u.what && !known:
 		a := rec.Alert
 		n := unroutedNote{a.ID, rec.Seen, evidence.Alert{Cluster: strings.TrimSpace(evidence.Printable(a.Cluster, 80)), Node: evidence.Printable(a.Node, 80),
-			Kind: a.Kind, Mailbox: a.Mailbox, Folder: a.Folder, Recipients: a.Recipients}}
+			Time: a.Time, Kind: a.Kind, Mailbox: a.Mailbox, Folder: a.Folder, Recipients: a.Recipients}}
 		if !u.loaded {
 			u.loading = append(u.loading, n)
 			return
 		}
 		u.count(n)
-	case rec.What != incident.Unrouted && known: // a further copy has found a site
+	case rec.What != u.what && known: // a further copy has found a site
 		delete(u.counted, rec.Alert.ID)
 		if got := u.names[name]; got != nil {
 			if got.Alerts--; got.Alerts <= 0 {
@@ -99,7 +100,7 @@ func (u *unrouted) count(n unroutedNote) {
 	if u.names[name] == nil {
 		u.forget(n.seen)
 		if len(u.names) >= maxUnrouted {
-			n.alert = evidence.Alert{}
+			n.alert = evidence.Alert{Time: n.alert.Time}
 			u.more.add(n)
 			u.more.Further = true
 			return
@@ -133,14 +134,12 @@ func (u *unrouted) forget(now time.Time) {
 }
 
 // list is what is remembered of the last day, the first name first, and at the end further
-// names; without what conf would route.
-func (u *unrouted) list(conf config, now time.Time) []Unrouted {
+// names.
+func (u *unrouted) list(now time.Time) []Unrouted {
 	u.forget(now)
 	var list []Unrouted
 	for _, got := range u.names {
-		if names, _ := incident.RouteAlert(conf.sites, conf.policy.Rules, got.Last); len(names) == 0 {
-			list = append(list, *got)
-		}
+		list = append(list, *got)
 	}
 	slices.SortFunc(list, func(a, b Unrouted) int {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Last.Cluster, b.Last.Cluster), strings.Compare(a.Last.Node, b.Last.Node))

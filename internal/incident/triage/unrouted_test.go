@@ -2,6 +2,7 @@ package triage
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -71,7 +72,7 @@ func TestUnrouted(t *testing.T) {
 // However many names come, what is remembered is bounded, and every alert is counted; a
 // further copy that finds a site takes its alert back.
 func TestUnroutedBounds(t *testing.T) {
-	u := unrouted{}
+	u := unrouted{what: incident.Unrouted}
 	rec := func(i int, cluster string, seen time.Duration) incident.AlertRecord {
 		return incident.AlertRecord{Alert: evidence.Alert{ID: fmt.Sprint(i), Cluster: cluster}, Seen: incidenttest.T0.Add(seen), What: incident.Unrouted}
 	}
@@ -100,12 +101,47 @@ func TestUnroutedBounds(t *testing.T) {
 	}
 
 	// What a store holds comes in any order.
-	u = unrouted{}
+	u = unrouted{what: incident.Unrouted}
 	for _, i := range []int{2, 0, 3, 1} {
 		u.enter(rec(i, "c", time.Duration(i)*20*time.Hour))
 	}
 	u.settle(incidenttest.T0.Add(61 * time.Hour))
 	if got := u.names["c"]; got == nil || got.Alerts != 4 || !got.Since.Equal(incidenttest.T0) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Alerts that were too old when they were read are counted for a day, over a restart too.
+func TestExpiredCounted(t *testing.T) {
+	st := incidenttest.FastStore(t, t.TempDir())
+	now := func(at time.Duration) func() time.Time {
+		return func() time.Time { return incidenttest.T0.Add(at) }
+	}
+	policy := incidenttest.Policy()
+	policy.MaxAge = 24 * time.Hour
+	for _, at := range []time.Duration{time.Hour, 2 * time.Hour, 27 * time.Hour} {
+		j, err := OpenJournal(st, incidenttest.Sites, policy, slog.New(slog.DiscardHandler), now(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at == time.Hour {
+			for i, age := range []time.Duration{time.Minute, 25 * time.Hour, 30 * time.Hour} {
+				a := incidenttest.AlertAt(-age, fmt.Sprint("n", i), -1)
+				for range 2 { // seen twice, counted once
+					if _, err := j.Add(t.Context(), a, []byte("mail"), false, incidenttest.T0.Add(time.Duration(i)*time.Minute)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		list := j.Expired()
+		if at > 26*time.Hour {
+			if len(list) != 0 {
+				t.Errorf("a day later: %+v", list)
+			}
+		} else if len(list) != 1 || list[0].Alerts != 2 || list[0].Till.Sub(list[0].Last.Time) != 30*time.Hour+2*time.Minute || len(j.Unrouted()) != 0 {
+			t.Errorf("%s: %+v", at, list)
+		}
+		j.Close()
 	}
 }

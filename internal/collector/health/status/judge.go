@@ -18,6 +18,8 @@ const (
 	ClockGap = time.Second      // between hosts of one site
 	HeldIn   = time.Minute      // from an incident's beginning until its hosts' files are held, or they are known not to answer
 	SealedIn = 15 * time.Minute // from the end of an incident's window and the patience after it
+
+	alike = 10 // hosts are astray alike if they differ by no more than this part of what they are astray
 )
 
 // JudgeMailbox adds what is wrong with a mailbox; hint is for its Error.
@@ -35,7 +37,7 @@ func (r *Report) JudgeMailbox(m Mailbox, hint string) {
 		return
 	case m.Error == "":
 		p.What = "mailbox " + m.Name + " is not connected yet"
-		p.Hint = "grab watch has just started: ask again in a minute"
+		p.Hint = "grab watch has just begun with it: ask again in a minute"
 	default:
 		p.What = fmt.Sprintf("mailbox %s at %s is down: %s", m.Name, m.Server, m.Error)
 	}
@@ -92,7 +94,7 @@ func (r *Report) judgeRing(h Host, n Need) bool {
 }
 
 // JudgeClocks compares the clocks of hosts. If all that were measured are astray
-// alike, this machine's own is taken to be.
+// alike, by far more than from each other, this machine's own is taken to be.
 func (r *Report) JudgeClocks() {
 	bySite := map[string][]Host{}
 	var all []Host
@@ -118,7 +120,8 @@ func (r *Report) JudgeClocks() {
 	}
 	a, b := extremes(all)
 	low, high := clock(a), clock(b)
-	if high-low > ClockGap || low < ClockGap && high > -ClockGap {
+	least := max(low, -high) // that they are astray; below zero: they are so in both directions
+	if least < ClockGap || high-low > max(ClockGap, least/alike) {
 		return
 	}
 	r.Add(Problem{Key: "clock", Blocks: low.Abs() > ClockOff && high.Abs() > ClockOff,

@@ -29,6 +29,11 @@ func (r *Report) JudgeProof(h Host, p Proving) {
 	if p.Paused {
 		return
 	}
+	if !p.Warm && h.Failed != "" {
+		r.Add(Problem{Key: key + "/last", Since: h.FailedAt, What: "nothing was got of " + h.Name + " when it was asked last, and nobody has looked since: " + h.Failed,
+			Hint: "no session is kept to it (ssh.warm: false): `grab check " + h.Name + "` looks now"})
+		return
+	}
 	if !p.Warm {
 		r.Notes = append(r.Notes, fmt.Sprintf("no session is kept to %s (ssh.warm: false), and nobody has looked at it %s: `grab check %s` looks now", h.Name, sinceThen(r.Now, h.Known), h.Name))
 		return

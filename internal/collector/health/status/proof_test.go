@@ -21,6 +21,8 @@ func TestJudgeProof(t *testing.T) {
 		"never":                                 {want: "!host/h/stale", says: "nobody has looked"},
 		"paused":                                {p: Proving{Paused: true}},
 		"no session is kept":                    {h: Host{Seen: Seen{Known: now.Add(-3 * time.Hour)}}, p: Proving{Before: 1}, says: "nobody has looked at it for 3 h"},
+		"and the last grab got nothing":         {h: Host{Seen: Seen{Failed: "no answer", FailedAt: now.Add(-time.Hour)}}, p: Proving{Before: 1}, want: "host/h/last", says: "nobody has looked since: no answer"},
+		"nothing was got, and it was proven":    {h: Host{Seen: Seen{Proven: now.Add(-2 * time.Minute), Failed: "no answer"}, Families: family(Family{})}},
 		"nor was it ever looked at":             {p: Proving{Before: 1}, says: "nobody has looked at it yet"},
 		"the folder":                            {h: Host{Seen: Seen{Proven: now, ProofError: "no folder /x"}}, want: "!host/h/logs", says: "h: no folder /x"},
 		"of the families nothing is known then": {h: Host{Seen: Seen{Proven: now, ProofError: "no folder /x"}, Families: family(Family{Error: "no file of messages"})}, want: "!host/h/logs", says: "h: no folder /x"},

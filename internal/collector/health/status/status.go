@@ -26,7 +26,7 @@ type Problem struct {
 type Report struct {
 	Works       bool          `json:"works"`    // an alert that came now would be seen and every host asked, or its site's schedule says not to
 	Sites       []Site        `json:"sites"`    // in the order of the configuration
-	Problems    []Problem     `json:"problems"` // unrouted alerts, then those that block
+	Problems    []Problem     `json:"problems"` // unrouted and expired alerts, then those that block
 	Now         time.Time     `json:"now"`
 	Started     time.Time     `json:"started"`
 	Version     string        `json:"version"`
@@ -127,9 +127,11 @@ type Host struct {
 
 // Seen is what was seen of a host, and when.
 type Seen struct {
-	Level      string    `json:"bodies_logged"`          // yes, no, mixed, unknown: of the newest bundle, or of a later check
-	Proven     time.Time `json:"proven,omitzero"`        // when its logs were looked at last: what is said of them is of then
-	Known      time.Time `json:"known,omitzero"`         // when anything of it was seen last, by a grab or a check too
+	Level      string    `json:"bodies_logged"`   // yes, no, mixed, unknown: of the newest bundle, or of a later check
+	Proven     time.Time `json:"proven,omitzero"` // when its logs were looked at last: what is said of them is of then
+	Known      time.Time `json:"known,omitzero"`  // when anything of it was seen last, by a grab or a check too
+	Failed     string    `json:"-"`               // why nothing was got of it by the newest grab; "" if something was, or it was looked at since
+	FailedAt   time.Time `json:"-"`
 	ProofError string    `json:"proof_error,omitempty"`  // why its logs could not be had then
 	ProofSince time.Time `json:"proof_since,omitzero"`   // since when
 	ClockError string    `json:"clock_error,omitempty"`  // why its clock could not be measured
@@ -229,6 +231,7 @@ func (r *Report) Add(p Problem) { r.Problems = append(r.Problems, p) }
 // Finish puts the problems in order, says for which sites an alert would work, and makes
 // lists of what is null.
 func (r *Report) Finish() {
+	judgeWays(r)
 	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.rank() - b.rank() })
 	r.judgeSites()
 	r.Works = !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Blocks }) &&
@@ -257,7 +260,7 @@ func (r *Report) Finish() {
 // rank puts first what was lost already, then what would be.
 func (p Problem) rank() int {
 	switch {
-	case below(p.Key, UnroutedKey):
+	case below(p.Key, UnroutedKey), p.Key == ExpiredKey:
 		return 0
 	case p.Blocks:
 		return 1

@@ -76,6 +76,13 @@ func TestProblems(t *testing.T) {
 		{"ring empty", logs(time.Hour, false, &Ring{}), "host/expc01/ring: the ring of expc01 is empty"},
 		{"clock far off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(-61000)}, need) }, "host/x/clock: the clock of x is 1m1s behind"},
 		{"clock a little off", func(r *Report) { r.JudgeLogs(Host{Name: "x", ClockMS: ms(59000)}, need) }, ""},
+		{"an expired alert", func(r *Report) {
+			JudgeExpired(r, Expired{Alerts: 1, Since: now.Add(-time.Hour), Last: now, Age: 30 * time.Hour}, nil)
+		}, "expired: an alert that came at 13:14 UTC was 1d6h old, older than mail.max_age: nothing was grabbed for it (if grab watch"},
+		{"expired alerts", func(r *Report) {
+			JudgeExpired(r, Expired{Alerts: 3, Since: now.Add(-time.Hour), Last: now, Age: 30 * time.Hour}, nil)
+		}, "expired: 3 alerts came since 13:14 UTC that were older than mail.max_age when they were read, the last 1d6h old: nothing was grabbed for them (if grab watch"},
+		{"no expired alert", func(r *Report) { JudgeExpired(r, Expired{}, nil) }, ""},
 		{"CUCM refuses", cucmAccounts(CUCM{Cluster: "Main", Account: AccountCUCM, Blocked: true, Error: "grab was refused", Names: true, Hint: "do this"}),
 			"!cucm/main/login: CUCM cluster Main is asked nothing: a login was refused, and none is tried again, for CUCM locks the account: grab was refused (do this)"},
 		{"CUCM without a password", cucmAccounts(CUCM{Cluster: "Main", Account: AccountCUCM, Error: "no such file", Hint: "do this"}), "cucm/main/login: CUCM cluster Main is asked nothing: no login can be made: no such file (do this)"},
@@ -86,6 +93,9 @@ func TestProblems(t *testing.T) {
 		{"clocks of sites apart", clocks("hk", 900, -200), ""},
 		{"this clock", clocks("hh", 5000, 5400), "clock: the clock of this machine is wrong, if those of all 2 hosts are right: to it they are 5 s ahead"},
 		{"this clock, far", clocks("hh", -70000, -70400), "!clock: "},
+		{"this clock, far, and hosts apart", clocks("hk", -3600000, -3601500), "!clock: the clock of this machine is wrong, if those of all 2 hosts are right: to it they are 1 h behind"},
+		{"hosts too far apart for this clock", clocks("hk", 70000, 80000), ""},
+		{"hosts astray both ways", clocks("hk", 70000, -70000), ""},
 		{"one clock says nothing of this one", clocks("h", 5000), ""},
 		{"disk", disk(2<<30, 0), ""},
 		{"disk reserve", func(r *Report) { r.Disk = Disk{FreeBytes: 5 << 30, ReserveBytes: 5 << 30}; r.JudgeDisk() }, ""},

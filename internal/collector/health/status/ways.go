@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/human"
@@ -17,7 +18,7 @@ type Webhook struct {
 	Last     time.Time `json:"refused_last,omitzero"`  // and the last
 	Why      string    `json:"refused_why,omitempty"`  // of that
 	From     string    `json:"refused_from,omitempty"` // address of its sender
-	Secret   string    `json:"secret_error,omitempty"` // why the secret could not be read at the last request
+	Secret   string    `json:"secret_error,omitempty"` // why the secret cannot be read
 }
 
 // JudgeWebhook adds what keeps alerts from being taken that programs post.
@@ -68,13 +69,16 @@ type Poll struct {
 	Sites []string `json:"-"`
 }
 
-// JudgePolls adds the nodes that do not answer. Mails and others ways are there still, so
-// none blocks.
+// fails reports whether the node is not polled any more: once may be chance.
+func fails(l Poll) bool { return l.Error != "" && (l.Refused || l.Failed >= 2) }
+
+// JudgePolls adds the nodes that do not answer. Where mails and other ways are there still,
+// none blocks: see judgeWays.
 func JudgePolls(r *Report) {
 	refused := map[string]bool{}
 	for _, l := range r.Polls {
 		switch {
-		case l.Error == "" || !l.Refused && l.Failed < 2:
+		case !fails(l):
 		case l.Refused && refused[l.Cluster]:
 		case l.Refused:
 			refused[l.Cluster] = true
@@ -113,4 +117,50 @@ func (w *writer) poll(l Poll) {
 	if l.Error != "" {
 		w.line("    not answering for %s: %s", human.Span(max(w.now.Sub(l.Failing), 0)), l.Error)
 	}
+}
+
+// judgeWays has what is wrong with a way for alerts block the sites to which no other way is
+// left. A mailbox that is down, and a hub that is the only way, block by themselves.
+func judgeWays(r *Report) {
+	byHook := r.Webhook != nil && r.Webhook.Secret == ""
+	for i := range r.Problems {
+		p := &r.Problems[i]
+		sites, other := p.Sites, func(string) bool { return byHook }
+		switch {
+		case p.Key == "webhook/secret":
+			sites, other = nil, func(site string) bool { return byPolls(r, site) }
+			for _, s := range r.Sites {
+				sites = append(sites, s.Site)
+			}
+		case !below(p.Key, "poll"):
+			continue
+		}
+		deaf := slices.DeleteFunc(slices.Clone(sites), func(site string) bool { return byMail(r, site) || byFleet(r) || other(site) })
+		if len(deaf) > 0 {
+			p.Blocks, p.Sites = true, deaf
+		}
+	}
+}
+
+// byMail reports whether alerts of a site come into a mailbox.
+func byMail(r *Report, site string) bool {
+	return slices.ContainsFunc(r.Mailboxes, func(m Mailbox) bool { return len(m.Sites) == 0 || slices.Contains(m.Sites, site) })
+}
+
+// byFleet reports whether other collectors can send alerts.
+func byFleet(r *Report) bool { return r.Fleet != nil && r.Fleet.Hub == HubConnected }
+
+// byPolls reports whether all nodes whose alerts go to a site are polled.
+func byPolls(r *Report, site string) bool {
+	some := false
+	for _, l := range r.Polls {
+		if !slices.Contains(l.Sites, site) {
+			continue
+		}
+		if fails(l) {
+			return false
+		}
+		some = true
+	}
+	return some
 }
