@@ -78,7 +78,7 @@ func TestCheckTellsApart(t *testing.T) {
 			what: "connect", status: checkup.StatusFail, detail: "connection refused", hint: "5022"},
 		{name: "silence", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Ban) }, args: []string{"--timeout", "300ms"},
 			what: "connect", status: checkup.StatusFail, detail: "no answer in time", hint: "Exemptions"},
-		{name: "tarpit", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Tarpit) }, args: []string{"--timeout", "500ms"},
+		{name: "tarpit", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.Tarpit) }, args: []string{"--timeout", "3s"},
 			what: "connect", status: checkup.StatusFail, detail: "not an SSH server", hint: "check the port"},
 		{name: "not SSH", spoil: func(t *testing.T, _ *labConfig, e *lab.Expressway) { e.SetMode(lab.NotSSH) },
 			what: "connect", status: checkup.StatusFail, detail: "HTTP/1.1 400", hint: "other than SSH"},
@@ -358,7 +358,7 @@ func TestCheckFolds(t *testing.T) {
 	if err := c.Peers[2].SetDown(true); err != nil {
 		t.Fatal(err)
 	}
-	r := c.grab("check", "--timeout", "5s")
+	r := c.grab("check", "--timeout", "1m")
 	if n := strings.Count(r.out, "an alert needs 25 min"); n != 1 || !strings.Contains(r.out, "expc01, expe01  network_log, messages, developer_log  6 logs of 2 hosts keep ") {
 		t.Errorf("%d warnings of short logs: %s", n, r)
 	}

@@ -75,9 +75,10 @@ func TestHandoverOverNetworks(t *testing.T) {
 		}
 	}
 	locked.WaitLog("Connection closed by authenticating user", 1)
-	if r := c.grab("send", "@last", "--to", "locked", "--wait", "1s", "--json"); r.code != 1 || !strings.Contains(r.out, "refused") {
-		t.Error(r)
-	}
+	testsite.Until(t, "it is said to be refused", func() bool {
+		r := c.grab("send", "@last", "--to", "locked", "--wait", "1s", "--json")
+		return r.code == 1 && strings.Contains(r.out, "refused")
+	})
 	if n := strings.Count(locked.Log(), "Connection closed by authenticating user"); n != 1 {
 		t.Errorf("%d logins were refused", n)
 	}

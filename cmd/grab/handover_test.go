@@ -56,10 +56,10 @@ func TestHandover(t *testing.T) {
 	}
 
 	// by hand, to one that is not there yet
-	r := c.grab("send", "@last", "--to", "VAULT", "--wait", "1s", "--json")
-	if r.code != 1 || !strings.Contains(r.out, "is the share mounted") {
-		t.Fatal(r)
-	}
+	testsite.Until(t, "an attempt that came to nothing", func() bool {
+		r := c.grab("send", "@last", "--to", "VAULT", "--wait", "1s", "--json")
+		return r.code == 1 && strings.Contains(r.out, "is the share mounted")
+	})
 	list := handed[[]delivery.Delivered](t, c.grab("send", "--list", "--json"))
 	if len(list) != 1 || list[0].To != "vault" || list[0].Cause != "unreachable" {
 		t.Fatalf("%+v", list)

@@ -69,7 +69,7 @@ func (c *labConfig) grab(args ...string) result {
 // check runs `grab check --json` and returns its document.
 func (c *labConfig) check(args ...string) (checkup.Report, result) {
 	c.T.Helper()
-	r := c.grab(append([]string{"check", "--json", "--timeout", "5s"}, args...)...)
+	r := c.grab(append([]string{"check", "--json", "--timeout", "1m"}, args...)...)
 	var rep checkup.Report
 	r.decode(c.T, &rep)
 	if (r.code == 0) != rep.OK || r.code > 1 {
