@@ -32,6 +32,11 @@ func newYork(t testing.TB) func(evidence.Alert) *time.Location {
 
 const sentence1 = "2026-03-02T14:14:07Z"
 
+// forwarded is a mail with another one in it, as an attachment.
+func forwarded(mail []byte) []byte {
+	return rtmt(multipart("Content-Type: text/plain\n\nsee the attachment", "Content-Type: message/rfc822\n\n"+string(mail)), "Subject", "FW: [RTMT-ALERT-StandAloneCluster]", "Content-Type", `multipart/mixed; boundary="=_b"`)
+}
+
 // TestVariants reads every kind of mail that RTMT and what lies between may make.
 func TestVariants(t *testing.T) {
 	for _, tc := range []struct {
@@ -58,6 +63,13 @@ func TestVariants(t *testing.T) {
 		{name: "multipart, html alone", raw: crlf(rtmt(multipart("Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n"+b64(toHTML(family1))), "Content-Type", `multipart/mixed; boundary="=_b"`))},
 		{name: "multipart without its end", raw: rtmt(strings.TrimSuffix(multipart("Content-Type: text/plain\n\n"+family1), "--=_b--\n"), "Content-Type", `multipart/mixed; boundary="=_b"`)},
 		{name: "multipart without boundary", raw: rtmt(multipart("Content-Type: text/plain\n\n"+family1), "Content-Type", "multipart/mixed")},
+		{name: "forwarded as an attachment, base64", raw: forwarded(rtmt(b64(family1), "Content-Transfer-Encoding", "base64"))},
+		{name: "forwarded as an attachment, quoted-printable", raw: forwarded(rtmt(strings.ReplaceAll(qp(family1), "PartiallyReg", "Partially=\nReg"), "Content-Transfer-Encoding", "quoted-printable"))},
+		{name: "forwarded as an attachment, multipart", raw: crlf(forwarded(rtmt(strings.ReplaceAll(multipart("Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n"+b64(toHTML(family1))), "=_b", "=_i"), "Content-Type", `multipart/alternative; boundary="=_i"`)))},
+		{name: "forwarded twice", raw: rtmt(string(forwarded(rtmt(b64(family1), "Content-Transfer-Encoding", "base64"))), "Subject", "FW: alert", "Content-Type", "message/rfc822"), cluster: "none"},
+		{name: "a type that is none", raw: rtmt(b64(family1), "Subject", "alert", "Content-Type", "text; charset", "Content-Transfer-Encoding", "base64"), cluster: "none"},
+		{name: "a banner in base64 of its own before it", raw: rtmt(b64("EXTERNAL: beware")+b64(family1), "Content-Transfer-Encoding", "base64")},
+		{name: "base64 with a comment", raw: rtmt(b64(family1), "Content-Transfer-Encoding", "base64 (of course)")},
 		{name: "zone of an offset", raw: rtmt(strings.ReplaceAll(family1, "EST", "GMT-05:00"))},
 		{name: "zone GMT+00:00", raw: rtmt(strings.ReplaceAll(family1, happened, "Mon Mar 02 14:14:07 GMT+00:00 2026"))},
 		{name: "lying letters", raw: rtmt(strings.ReplaceAll(family1, "EST", "PST")), when: "2026-03-02T14:14:36Z", from: evidence.TimeFromDate},
