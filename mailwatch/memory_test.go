@@ -379,6 +379,20 @@ func TestSickServerLosesNothing(t *testing.T) {
 	}
 }
 
+// TestClockNotSet: a mail of today is of today, whatever the mail server takes the day for.
+func TestClockNotSet(t *testing.T) {
+	m, k := startMemory(t), newKeeper(t)
+	k.run(k.watcher(m.login()))
+	k.scanned()
+	m.add(append([]byte("Date: "+time.Now().Format(time.RFC1123Z)+"\r\n"), alert("one")...), time.Unix(86400, 0))
+	k.gets("one")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at := k.mails[0].Alert.Time; time.Since(at) > time.Hour {
+		t.Errorf("%v", at)
+	}
+}
+
 func TestMarks(t *testing.T) {
 	for mark, unseen := range map[string]uint32{MarkNone: 2, MarkSeen: 1, MarkFlagged: 2} {
 		t.Run(mark, func(t *testing.T) {

@@ -122,6 +122,7 @@ func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
 		r.pos.pass(m)
 		return nil
 	}
+	m.internal = alertmail.Got(raw, m.internal, m.seen)
 	if r.own(ctx, s, m, raw) {
 		r.pos.pass(m)
 		return nil

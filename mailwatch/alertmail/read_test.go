@@ -359,3 +359,28 @@ func TestForeignDates(t *testing.T) {
 		t.Errorf("%v", rs)
 	}
 }
+
+// A mail server whose clock is not set makes no alert an old one; who writes times into a mail makes none a later one
+// than it was seen, and an old mail that is moved stays old.
+func TestGot(t *testing.T) {
+	date, seen := time.Date(2026, 3, 2, 14, 14, 36, 0, time.UTC), got.Add(5*time.Second)
+	for name, tc := range map[string]struct {
+		raw            []byte
+		internal, want time.Time
+	}{
+		"1970":                  {rtmt(family1), time.Unix(0, 0), date},
+		"two days":              {rtmt(family1), got.Add(-48 * time.Hour), date},
+		"no Received":           {rtmt(family1, "Received", ""), time.Unix(0, 0), date},
+		"no time in the header": {rtmt(family1, "Received", "", "Date", ""), time.Unix(0, 0), time.Unix(0, 0)},
+		"an hour":               {rtmt(family1), got.Add(-time.Hour), got.Add(-time.Hour)},
+		"right":                 {rtmt(family1), got, got},
+		"2100":                  {rtmt(family1), got.AddDate(74, 0, 0), got.AddDate(74, 0, 0)},
+		"forged Date":           {rtmt(family1, "Date", "Tue, 03 Mar 2026 19:14:36 -0500"), got, got},
+		"an old mail":           {rtmt(family1, "Date", "Mon, 23 Feb 2026 09:14:36 -0500"), got.AddDate(0, 0, -7), got.AddDate(0, 0, -7)},
+		"a Date to come":        {rtmt(family1, "Received", "", "Date", "Tue, 03 Mar 2026 19:14:36 -0500"), got.Add(-25 * time.Hour), got.Add(-25 * time.Hour)},
+	} {
+		if at := Got(tc.raw, tc.internal, seen); !at.Equal(tc.want) {
+			t.Errorf("%s: %v, want %v", name, at, tc.want)
+		}
+	}
+}
