@@ -169,7 +169,7 @@ func widened(verdicts []verdict, windows map[string]evidence.Window) (some bool)
 func (p *planner) judgeEntry(e *entry) verdict {
 	v := p.verdictOf(e)
 	if !v.limited { // else it is news still
-		p.of(e.kind).remember(e)
+		p.of(e.kind).remember(e, v.g != nil || e.fixed && e.d.What == incident.InIncident)
 	}
 	return v
 }

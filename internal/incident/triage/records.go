@@ -146,14 +146,14 @@ func (x *index) isThere(key string) bool {
 // redundant are the repeats without which every alert that still comes is judged alike: the one of the node and name before it says the same, and the one after
 // it comes less than a cooldown after that.
 func (s *siteIndex) redundant(cooldown time.Duration) map[string]bool {
-	type about struct{ kind, node, name, way string }
+	type about struct{ kind, node, name, way, voice string }
 	next := map[about]time.Time{} // from the end: of the one behind
 	after := make([]time.Time, len(s.entries))
 	for i, e := range slices.Backward(s.entries) {
 		if e.d.What == incident.Limited {
 			continue // nobody is judged by it
 		}
-		a := about{e.kind, e.node, e.name, e.way}
+		a := about{e.kind, e.node, e.name, e.way, e.voice()}
 		after[i], next[a] = next[a], e.t
 	}
 
@@ -162,7 +162,7 @@ func (s *siteIndex) redundant(cooldown time.Duration) map[string]bool {
 		if e.d.What == incident.Limited {
 			continue
 		}
-		a := about{e.kind, e.node, e.name, e.way}
+		a := about{e.kind, e.node, e.name, e.way, e.voice()}
 		prev := before[a]
 		if e.d.What == incident.Repeat && prev != nil && !after[i].IsZero() && sameCount(prev.n, e.n) && after[i].Sub(prev.t) < cooldown {
 			same[e.id] = true
