@@ -393,6 +393,39 @@ func TestClockNotSet(t *testing.T) {
 	}
 }
 
+// TestFirstMomentOfAFirstStart: a mail that comes when the mailbox was just opened is a new one, also where the
+// server's clock is a bit slow, or the first look takes several attempts.
+func TestFirstMomentOfAFirstStart(t *testing.T) {
+	raw, looks := alert("a"), 0
+	var got []uint32
+	s := play(t, time.Minute, func(p *puppet, tag, command string) bool {
+		switch {
+		case strings.HasPrefix(command, "EXAMINE"):
+			p.say("* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\n%s OK\r\n", 1+min(looks, 1), 2+min(looks, 1), tag)
+		case isList(command):
+			if looks++; looks == 1 {
+				p.Close()
+				return true
+			}
+			for u := range 2 {
+				p.say("* %d FETCH (UID %d INTERNALDATE \"%s\" RFC822.SIZE 100)\r\n", u+1, u+1, time.Now().Add(-5*time.Second).Format("02-Jan-2006 15:04:05 -0700"))
+			}
+			p.say("%s OK\r\n", tag)
+		case strings.HasPrefix(command, "UID FETCH"):
+			p.say("* 2 FETCH (UID 2 BODY[]<0> {%d}\r\n%s)\r\n%s OK\r\n", len(raw), raw, tag)
+		default:
+			return false
+		}
+		return true
+	}, func(w *Watcher) {
+		w.CatchUp = 0
+		w.Handle = func(_ context.Context, m Mail) error { got = append(got, m.UID); return nil }
+	})
+	if !slices.Equal(got, []uint32{2}) {
+		t.Errorf("%v; log:\n%s", got, s.log.String())
+	}
+}
+
 func TestMarks(t *testing.T) {
 	for mark, unseen := range map[string]uint32{MarkNone: 2, MarkSeen: 1, MarkFlagged: 2} {
 		t.Run(mark, func(t *testing.T) {
