@@ -23,6 +23,7 @@ var (
 	errLiteral  = fmt.Errorf("the server sent literals of more than %d bytes", maxLiterals)
 	errSmall    = fmt.Errorf("the server sent literals of more than %d bytes that are no mail", maxSmall)
 	errEnvelope = errors.New("the server sent an envelope, which was not asked for")
+	errFlat     = errors.New("the server sent a list among its capabilities")
 	errDepth    = fmt.Errorf("the server sent more than %d nested lists", maxDepth)
 	errShape    = errors.New("the server sent a malformed response")
 )
@@ -79,6 +80,7 @@ type literalHead struct {
 // words are the last two of the data of one response, as far as they are of interest.
 type words struct {
 	fetch        bool // the response is a FETCH
+	flat         bool // it is of capabilities: the parser reads a list among them for ever
 	item, before []byte
 }
 
@@ -188,6 +190,7 @@ func (f *frame) open(b byte) bool {
 		f.kind, f.depth = untagged, maxDepth+1 // "* 1 OK": nobody sends that
 	default:
 		f.kind, f.words.fetch = untagged, f.token == 2 && word == "FETCH"
+		f.words.flat = word == "CAPABILITY" || word == "ENABLED"
 	}
 	return true
 }
@@ -217,6 +220,8 @@ func (f *frame) status(b byte) error {
 		f.code = true
 	case b == ']':
 		f.code = false
+	case b == '(' && f.code && bytes.HasPrefix(bytes.ToUpper(f.text), []byte(" [CAPABILITY")):
+		return errFlat
 	}
 	if len(f.text) < maxStatus {
 		f.text = append(f.text, b)
@@ -258,6 +263,9 @@ func (f *frame) data(b byte) error {
 	case b == '"':
 		f.quoted = true
 	case b == '(':
+		if f.words.flat {
+			return errFlat
+		}
 		if f.depth++; f.depth > maxDepth {
 			return errDepth
 		}

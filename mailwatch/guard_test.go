@@ -53,6 +53,13 @@ func TestFrame(t *testing.T) {
 		{"list over lines", "* LIST (a\r\n", errShape},
 		{"closed too often", "* LIST )\r\n", errShape},
 		{"code over lines", "* OK [X \r\n* 1 FETCH (BODY[] {30000000}\r\n", errShape},
+		{"a list of capabilities", "* CAPABILITY (IMAP4rev1)\r\n", errFlat},
+		{"a list behind capabilities", "* capability IMAP4rev1 IDLE(\r\n", errFlat},
+		{"numbered capabilities", "* 1 CAPABILITY (\r\n", errFlat},
+		{"a list of what is enabled", "* ENABLED (\r\n", errFlat},
+		{"a list of capabilities in a greeting", "* OK [CAPABILITY (] ready\r\n", errFlat},
+		{"a list of capabilities in an answer", "T1 OK [CAPABILITY(IMAP4rev1)] done\r\n", errFlat},
+		{"a list in another code", "* OK [PERMANENTFLAGS (\\Seen)] x\r\n* CAPABILITY X\r\n* OK [CAPABILITY X] (y)\r\n", nil},
 		{"numbered status", "* 1 OK {300000}\r\n", errShape},
 		{"numbered status in lower case", "* 1 bye {300000}\r\n", errShape},
 	} {

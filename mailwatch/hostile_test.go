@@ -167,6 +167,24 @@ func on(verb string, do func(p *puppet, tag string)) trick {
 
 func silence(p *puppet, _ string) { io.Copy(io.Discard, p) }
 
+// TestListsOfCapabilities: the parser reads a list among capabilities for ever, and would take
+// a whole processor for it; such a server is got over like any other that sends nonsense.
+func TestListsOfCapabilities(t *testing.T) {
+	for name, nonsense := range map[string]trick{
+		"greeting":    on("GREETING", func(p *puppet, _ string) { p.say("* OK [CAPABILITY (IMAP4rev1)] hi\r\n") }),
+		"login":       on("LOGIN", func(p *puppet, tag string) { p.say("%s OK [CAPABILITY IMAP4rev1 (] hi\r\n", tag) }),
+		"asked for":   on("CAPABILITY", func(p *puppet, tag string) { p.say("* CAPABILITY IMAP4rev1 (AUTH=PLAIN)\r\n%s OK\r\n", tag) }),
+		"unsolicited": on("EXAMINE", func(p *puppet, tag string) { p.say("* ENABLED (UTF8=ACCEPT)\r\n%s OK\r\n", tag) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := play(t, time.Minute, first(nonsense))
+			if len(s.down) != 1 || !strings.Contains(s.down[0].Error(), errFlat.Error()) || s.up != 1 {
+				t.Errorf("up %d times, down by %v", s.up, s.down)
+			}
+		})
+	}
+}
+
 // TestSickServers: each fault is noticed within a minute, named, and got over.
 func TestSickServers(t *testing.T) {
 	flood := func(text string) func(*puppet, string) {

@@ -85,8 +85,8 @@ func (s *session) body(uid uint32) (raw []byte, found bool, err error) {
 	return raw, found, err
 }
 
-// bodies reads the texts of several mails. Those that are gone, and those that come
-// after twice aheadBytes, for a server may lie about sizes, are left out.
+// bodies reads the texts of several mails. Those that are gone or have none, and those that
+// come after twice aheadBytes, for a server may lie about sizes, are left out.
 func (s *session) bodies(uids []uint32) (map[uint32][]byte, error) {
 	var set imap.UIDSet
 	for _, uid := range uids {
@@ -94,7 +94,7 @@ func (s *session) bodies(uids []uint32) (map[uint32][]byte, error) {
 	}
 	all, sum := map[uint32][]byte{}, 0
 	err := s.fetchBodies(set, func(uid uint32, raw []byte) {
-		if sum += len(raw); sum <= 2*aheadBytes {
+		if sum += len(raw); sum <= 2*aheadBytes && len(raw) > 0 {
 			all[uid] = raw
 		}
 	}, func() bool { return sum < 2*aheadBytes })

@@ -304,7 +304,7 @@ func TestUnreadableMail(t *testing.T) {
 					trouble(p, tag)
 				case strings.HasPrefix(command, "UID FETCH 2 "):
 					after++
-					p.say("%s OK\r\n", tag)
+					p.say("* 2 FETCH (UID 2 BODY[]<0> {1}\r\nx)\r\n%s OK\r\n", tag)
 				case strings.HasPrefix(command, "UID FETCH"):
 					for u := range 2 {
 						if p.n > 1 || u < 2 {
@@ -321,6 +321,108 @@ func TestUnreadableMail(t *testing.T) {
 				t.Errorf("asked %d times, then %d for the next; log:\n%s", asked, after, s.log.String())
 			}
 		})
+	}
+}
+
+// TestSickServerLosesNothing: where no mail can be read, or one is kept back without a word, it is the
+// server that is sick, and what waits there is read when it is well again.
+func TestSickServerLosesNothing(t *testing.T) {
+	for name, trouble := range map[string]func(p *puppet, tag string, uid int){
+		"NO":     func(p *puppet, tag string, _ int) { p.say("%s NO [SERVERBUG] internal error\r\n", tag) },
+		"hangup": func(p *puppet, tag string, _ int) { p.Close() },
+		"NIL": func(p *puppet, tag string, uid int) {
+			p.say("* %d FETCH (UID %d BODY[]<0> NIL)\r\n%s OK\r\n", uid, uid, tag)
+		},
+		"empty": func(p *puppet, tag string, uid int) {
+			p.say("* %d FETCH (UID %d BODY[]<0> \"\")\r\n%s OK\r\n", uid, uid, tag)
+		},
+		"nothing": func(p *puppet, tag string, _ int) { p.say("%s OK\r\n", tag) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for mails := 1; mails <= 2; mails++ {
+				var got []uint32
+				var start time.Time
+				s := play(t, 10*time.Minute, func(p *puppet, tag, command string) bool {
+					uid := 0
+					fmt.Sscanf(command, "UID FETCH %d", &uid)
+					switch {
+					case strings.HasPrefix(command, "EXAMINE"):
+						p.say("* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n%s OK\r\n", mails, tag)
+					case strings.HasPrefix(command, "UID SEARCH"):
+						p.say("* SEARCH 1\r\n%s OK\r\n", tag)
+					case isList(command):
+						for u := uid; u <= mails; u++ {
+							p.say("* %d FETCH (UID %d INTERNALDATE \"%s\" RFC822.SIZE 100)\r\n", u, u, time.Now().Format("02-Jan-2006 15:04:05 -0700"))
+						}
+						p.say("%s OK\r\n", tag)
+					case !strings.HasPrefix(command, "UID FETCH"):
+						return false
+					case time.Since(start) < 2*time.Minute:
+						trouble(p, tag, uid)
+					default:
+						for u := uid; u == uid || strings.Contains(command, ":") && u <= mails; u++ {
+							raw := alert(fmt.Sprint("a", u))
+							p.say("* %d FETCH (UID %d BODY[]<0> {%d}\r\n%s)\r\n", u, u, len(raw), raw)
+						}
+						p.say("%s OK\r\n", tag)
+					}
+					return true
+				}, func(w *Watcher) {
+					start = time.Now()
+					w.Handle = func(_ context.Context, m Mail) error { got = append(got, m.UID); return nil }
+				})
+				if len(got) != mails || s.lines("mail skipped") != 0 {
+					t.Errorf("of %d mails %v came; log:\n%s", mails, got, s.log.String())
+				}
+			}
+		})
+	}
+}
+
+// TestClockNotSet: a mail of today is of today, whatever the mail server takes the day for.
+func TestClockNotSet(t *testing.T) {
+	m, k := startMemory(t), newKeeper(t)
+	k.run(k.watcher(m.login()))
+	k.scanned()
+	m.add(append([]byte("Date: "+time.Now().Format(time.RFC1123Z)+"\r\n"), alert("one")...), time.Unix(86400, 0))
+	k.gets("one")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if at := k.mails[0].Alert.Time; time.Since(at) > time.Hour {
+		t.Errorf("%v", at)
+	}
+}
+
+// TestFirstMomentOfAFirstStart: a mail that comes when the mailbox was just opened is a new one, also where the
+// server's clock is a bit slow, or the first look takes several attempts.
+func TestFirstMomentOfAFirstStart(t *testing.T) {
+	raw, looks := alert("a"), 0
+	var got []uint32
+	s := play(t, time.Minute, func(p *puppet, tag, command string) bool {
+		switch {
+		case strings.HasPrefix(command, "EXAMINE"):
+			p.say("* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\n%s OK\r\n", 1+min(looks, 1), 2+min(looks, 1), tag)
+		case isList(command):
+			if looks++; looks == 1 {
+				p.Close()
+				return true
+			}
+			for u := range 2 {
+				p.say("* %d FETCH (UID %d INTERNALDATE \"%s\" RFC822.SIZE 100)\r\n", u+1, u+1, time.Now().Add(-5*time.Second).Format("02-Jan-2006 15:04:05 -0700"))
+			}
+			p.say("%s OK\r\n", tag)
+		case strings.HasPrefix(command, "UID FETCH"):
+			p.say("* 2 FETCH (UID 2 BODY[]<0> {%d}\r\n%s)\r\n%s OK\r\n", len(raw), raw, tag)
+		default:
+			return false
+		}
+		return true
+	}, func(w *Watcher) {
+		w.CatchUp = 0
+		w.Handle = func(_ context.Context, m Mail) error { got = append(got, m.UID); return nil }
+	})
+	if !slices.Equal(got, []uint32{2}) {
+		t.Errorf("%v; log:\n%s", got, s.log.String())
 	}
 }
 

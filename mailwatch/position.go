@@ -16,7 +16,8 @@ type position struct {
 	cur     Cursor    // dealt with up to here
 	saved   Cursor    // as on disk
 	safe    Cursor    // from here on mails come again if they could not be kept: as on disk, or where begin found to go on
-	floor   time.Time // mails older than this are passed over until the backlog is through
+	floor   time.Time // mails older than this are passed over until the backlog is through,
+	fresh   uint32    // but for those from this UID on, which came since; zero: unknown
 	backlog uint32    // the first UID that was not yet given when the mailbox was opened; zero if unknown
 }
 
@@ -73,9 +74,14 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 	if !p.have {
 		next.LastInternal = since
 	}
-	p.floor, p.cur, p.safe = since, next, next
+	p.floor, p.fresh, p.cur, p.safe = since, p.backlog, next, next
 	p.have = true
 	return p.save()
+}
+
+// tooOld reports whether a mail is passed over.
+func (p *position) tooOld(m meta) bool {
+	return m.internal.Before(p.floor) && (p.fresh == 0 || m.uid < p.fresh)
 }
 
 // pass moves the cursor past a mail.

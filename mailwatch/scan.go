@@ -110,7 +110,7 @@ func (r *run) alive(s *session) {
 
 // mail deals with one mail, before those that come next. The cursor passes it last.
 func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
-	if m.internal.Before(r.pos.floor) {
+	if r.pos.tooOld(m) {
 		r.pos.pass(m)
 		return nil
 	}
@@ -122,6 +122,7 @@ func (r *run) mail(ctx context.Context, s *session, m meta, next []meta) error {
 		r.pos.pass(m)
 		return nil
 	}
+	m.internal = alertmail.Got(raw, m.internal, m.seen)
 	if r.own(ctx, s, m, raw) {
 		r.pos.pass(m)
 		return nil

@@ -2,10 +2,13 @@ package alertmail
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
 	"mime/quotedprintable"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -70,51 +73,74 @@ var (
 // parts returns the mail's text, from its plain parts and from its HTML parts.
 // With an error it returns what came before.
 func parts(header, body []byte) (text, html string, err error) {
-	var plain, marked strings.Builder
-	e, flaw := message.Read(io.MultiReader(bytes.NewReader(header), bytes.NewReader(body)))
-	if e == nil {
-		return "", "", flaw
-	}
-	n := 0 // parts; flaw becomes the first that could not be decoded
-	err = e.Walk(func(path []int, part *message.Entity, err error) error {
-		if n++; n > maxParts {
-			return errMany
-		}
-		if err != nil && flaw == nil {
-			flaw = err
-		}
-		kind, _, _ := part.Header.ContentType()
-		if strings.HasPrefix(kind, "multipart/") {
-			if len(path) >= maxLevels {
-				return errDeep
-			}
-			return nil
-		}
-		if kind != "" && !strings.HasPrefix(kind, "text/") && !strings.HasPrefix(kind, "message/") {
-			return nil
-		}
-		to := &plain
-		if kind == "text/html" {
-			to = &marked
-		}
-		b, err := io.ReadAll(io.LimitReader(part.Body, int64(maxText-plain.Len()-marked.Len())))
-		to.WriteString(legible(b) + "\n")
-		if err != nil && flaw == nil {
-			flaw = err
-		}
-		if plain.Len()+marked.Len() >= maxText {
-			return errMany
-		}
-		return nil
-	})
-	if err == nil {
-		err = flaw
-	}
-	return lines(plain.String()), htmlText(marked.String()), err
+	var c content
+	err = c.read(header, body, 0)
+	return lines(c.plain.String()), htmlText(c.marked.String()), err
 }
 
-// asIs is text that could not be decoded, with quoted-printable undone as far
-// as it goes and tags left out: the last resort.
+// content is what was read of a mail so far, and of the mails in it.
+type content struct {
+	plain, marked strings.Builder
+	parts         int
+}
+
+// read reads a mail that stands in so many others.
+func (c *content) read(header, body []byte, level int) error {
+	e, flaw := message.Read(io.MultiReader(bytes.NewReader(header), bytes.NewReader(body)))
+	if e == nil {
+		return flaw
+	}
+	err := e.Walk(func(path []int, part *message.Entity, err error) error {
+		if c.parts++; c.parts > maxParts {
+			return errMany
+		}
+		bad := c.take(part, level+len(path))
+		if errors.Is(bad, errMany) || errors.Is(bad, errDeep) {
+			return bad
+		}
+		flaw = cmp.Or(flaw, err, bad) // the first that could not be decoded
+		return nil
+	})
+	return cmp.Or(err, flaw)
+}
+
+// noText are the types of parts that are no text. What is of no type at all may be.
+var noText = regexp.MustCompile(`^(application|audio|font|image|model|video)/`)
+
+// take reads a part that stands in so many others.
+func (c *content) take(part *message.Entity, level int) error {
+	kind, _, _ := part.Header.ContentType()
+	if strings.HasPrefix(kind, "multipart/") {
+		if level >= maxLevels {
+			return errDeep
+		}
+		return nil
+	}
+	if noText.MatchString(kind) {
+		return nil
+	}
+	b, err := io.ReadAll(io.LimitReader(part.Body, int64(maxText-c.plain.Len()-c.marked.Len())))
+	switch kind {
+	case "message/rfc822", "message/global": // a mail that was forwarded
+		if level >= maxLevels {
+			return errDeep
+		}
+		h := mailheader.Read(b)
+		c.plain.WriteString(legible(h.Clean) + Decoded(h.First("subject")) + "\n")
+		err = cmp.Or(c.read(h.Clean, h.Body, level+1), err)
+	case "text/html":
+		c.marked.WriteString(legible(b) + "\n")
+	default:
+		c.plain.WriteString(legible(b) + "\n")
+	}
+	if c.plain.Len()+c.marked.Len() >= maxText {
+		return errMany
+	}
+	return err
+}
+
+// asIs is text that could not be decoded, with quoted-printable and base64 undone as far
+// as they go and tags left out: the last resort.
 func asIs(b []byte) string {
 	b = b[:min(len(b), maxText)]
 	text := lines(legible(b))
@@ -123,10 +149,39 @@ func asIs(b []byte) string {
 			text += "\n" + lines(legible(q))
 		}
 	}
+	text += unbase64(b)
 	if strings.Contains(text, "</") {
 		text += "\n" + htmlText(text)
 	}
 	return text
+}
+
+var base64RE = regexp.MustCompile(`^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$`)
+
+// unbase64 is the text of the lines that are base64, whatever was said of them: a banner that was put before
+// the text has padding of its own, at which decoders stop.
+func unbase64(b []byte) string {
+	var out strings.Builder
+	var run []byte
+	end := func() {
+		if len(run) >= 40 { // else it may be a word
+			n, _ := base64.StdEncoding.Decode(run, run)
+			out.WriteString("\n" + lines(legible(run[:n])))
+		}
+		run = run[:0]
+	}
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimSpace(line)
+		if !base64RE.Match(line) {
+			end()
+			continue
+		}
+		if run = append(run, line...); line[len(line)-1] == '=' {
+			end()
+		}
+	}
+	end()
+	return out.String()
 }
 
 // legible makes UTF-8 of bytes without a known character set.

@@ -32,6 +32,11 @@ func newYork(t testing.TB) func(evidence.Alert) *time.Location {
 
 const sentence1 = "2026-03-02T14:14:07Z"
 
+// forwarded is a mail with another one in it, as an attachment.
+func forwarded(mail []byte) []byte {
+	return rtmt(multipart("Content-Type: text/plain\n\nsee the attachment", "Content-Type: message/rfc822\n\n"+string(mail)), "Subject", "FW: [RTMT-ALERT-StandAloneCluster]", "Content-Type", `multipart/mixed; boundary="=_b"`)
+}
+
 // TestVariants reads every kind of mail that RTMT and what lies between may make.
 func TestVariants(t *testing.T) {
 	for _, tc := range []struct {
@@ -58,6 +63,13 @@ func TestVariants(t *testing.T) {
 		{name: "multipart, html alone", raw: crlf(rtmt(multipart("Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n"+b64(toHTML(family1))), "Content-Type", `multipart/mixed; boundary="=_b"`))},
 		{name: "multipart without its end", raw: rtmt(strings.TrimSuffix(multipart("Content-Type: text/plain\n\n"+family1), "--=_b--\n"), "Content-Type", `multipart/mixed; boundary="=_b"`)},
 		{name: "multipart without boundary", raw: rtmt(multipart("Content-Type: text/plain\n\n"+family1), "Content-Type", "multipart/mixed")},
+		{name: "forwarded as an attachment, base64", raw: forwarded(rtmt(b64(family1), "Content-Transfer-Encoding", "base64"))},
+		{name: "forwarded as an attachment, quoted-printable", raw: forwarded(rtmt(strings.ReplaceAll(qp(family1), "PartiallyReg", "Partially=\nReg"), "Content-Transfer-Encoding", "quoted-printable"))},
+		{name: "forwarded as an attachment, multipart", raw: crlf(forwarded(rtmt(strings.ReplaceAll(multipart("Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n"+b64(toHTML(family1))), "=_b", "=_i"), "Content-Type", `multipart/alternative; boundary="=_i"`)))},
+		{name: "forwarded twice", raw: rtmt(string(forwarded(rtmt(b64(family1), "Content-Transfer-Encoding", "base64"))), "Subject", "FW: alert", "Content-Type", "message/rfc822"), cluster: "none"},
+		{name: "a type that is none", raw: rtmt(b64(family1), "Subject", "alert", "Content-Type", "text; charset", "Content-Transfer-Encoding", "base64"), cluster: "none"},
+		{name: "a banner in base64 of its own before it", raw: rtmt(b64("EXTERNAL: beware")+b64(family1), "Content-Transfer-Encoding", "base64")},
+		{name: "base64 with a comment", raw: rtmt(b64(family1), "Content-Transfer-Encoding", "base64 (of course)")},
 		{name: "zone of an offset", raw: rtmt(strings.ReplaceAll(family1, "EST", "GMT-05:00"))},
 		{name: "zone GMT+00:00", raw: rtmt(strings.ReplaceAll(family1, happened, "Mon Mar 02 14:14:07 GMT+00:00 2026"))},
 		{name: "lying letters", raw: rtmt(strings.ReplaceAll(family1, "EST", "PST")), when: "2026-03-02T14:14:36Z", from: evidence.TimeFromDate},
@@ -345,5 +357,30 @@ func TestForeignDates(t *testing.T) {
 	d, ok := parseJava("Mon Mar 02 14:14:07 GMT+23:00 2026")
 	if rs := d.readings(nil, time.Time{}); !ok || len(rs) > 0 {
 		t.Errorf("%v", rs)
+	}
+}
+
+// A mail server whose clock is not set makes no alert an old one; who writes times into a mail makes none a later one
+// than it was seen, and an old mail that is moved stays old.
+func TestGot(t *testing.T) {
+	date, seen := time.Date(2026, 3, 2, 14, 14, 36, 0, time.UTC), got.Add(5*time.Second)
+	for name, tc := range map[string]struct {
+		raw            []byte
+		internal, want time.Time
+	}{
+		"1970":                  {rtmt(family1), time.Unix(0, 0), date},
+		"two days":              {rtmt(family1), got.Add(-48 * time.Hour), date},
+		"no Received":           {rtmt(family1, "Received", ""), time.Unix(0, 0), date},
+		"no time in the header": {rtmt(family1, "Received", "", "Date", ""), time.Unix(0, 0), time.Unix(0, 0)},
+		"an hour":               {rtmt(family1), got.Add(-time.Hour), got.Add(-time.Hour)},
+		"right":                 {rtmt(family1), got, got},
+		"2100":                  {rtmt(family1), got.AddDate(74, 0, 0), got.AddDate(74, 0, 0)},
+		"forged Date":           {rtmt(family1, "Date", "Tue, 03 Mar 2026 19:14:36 -0500"), got, got},
+		"an old mail":           {rtmt(family1, "Date", "Mon, 23 Feb 2026 09:14:36 -0500"), got.AddDate(0, 0, -7), got.AddDate(0, 0, -7)},
+		"a Date to come":        {rtmt(family1, "Received", "", "Date", "Tue, 03 Mar 2026 19:14:36 -0500"), got.Add(-25 * time.Hour), got.Add(-25 * time.Hour)},
+	} {
+		if at := Got(tc.raw, tc.internal, seen); !at.Equal(tc.want) {
+			t.Errorf("%s: %v, want %v", name, at, tc.want)
+		}
 	}
 }

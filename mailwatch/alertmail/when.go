@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/mailheader"
 )
 
 // What makes a time believable (docs/rtmt-mail.md, "Which time counts").
@@ -17,6 +18,7 @@ const (
 	maxAhead = 2 * time.Minute // after INTERNALDATE
 	maxOlder = time.Hour       // before the mail's Date
 	agrees   = 5 * time.Minute // zone letters with the mail's Date
+	maxSlow  = 24 * time.Hour  // of INTERNALDATE behind all times in the mail's header
 )
 
 // A javaDate is what Java's Date.toString writes, its zone not yet understood:
@@ -192,6 +194,27 @@ func (l *Letter) received() []time.Time {
 		}
 	}
 	return all
+}
+
+// Got is when the mail server got a mail that was seen at that time: INTERNALDATE, or the earliest time in the
+// mail's header where all of them are a day later and were past by then. The server's clock is not set, then.
+func Got(raw []byte, internal, seen time.Time) time.Time {
+	if seen.Sub(internal) <= maxSlow {
+		return internal
+	}
+	l := Letter{Header: mailheader.Read(raw[:min(len(raw), MaxRaw)])}
+	times := l.received()
+	if date, ok := parseMailDate(l.First("date")); ok {
+		times = append(times, date)
+	}
+	if len(times) == 0 {
+		return internal
+	}
+	first, last := slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare)
+	if first.Sub(internal) <= maxSlow || last.After(seen.Add(maxAhead)) {
+		return internal
+	}
+	return first
 }
 
 // Sane replaces an INTERNALDATE that cannot be one.

@@ -67,9 +67,10 @@ type entry struct {
 
 // An origin is where an alert came from.
 type origin struct {
-	way  string // evidence.Alert.Source
-	from string // the sender's address, in lower case
-	late bool   // see lateAfter
+	way   string // evidence.Alert.Source
+	from  string // the sender's address, in lower case
+	late  bool   // see lateAfter
+	known bool   // it is no mail, or its sender was judged
 }
 
 // A spelling is a node as the alert has it.
@@ -109,7 +110,7 @@ func (x *index) enter(rec incident.AlertRecord) (undecided bool) {
 			continue
 		}
 		e := &entry{id: a.ID, t: a.Time, seen: rec.Seen, node: x.nodes.Known(a.Cluster, a.Node), name: strings.ToLower(strings.TrimSpace(a.Name)), kind: incident.KindOf(a.Kind), n: a.Count, was: a.Was, d: d,
-			origin: origin{a.Source, strings.ToLower(evidence.Printable(rec.Sender, 254)), isLate(rec)}, spelling: spelling{a.Cluster, a.Node}}
+			origin: origin{a.Source, strings.ToLower(evidence.Printable(rec.Sender, 254)), isLate(rec), !a.IsMail() || a.Auth != nil}, spelling: spelling{a.Cluster, a.Node}}
 		if !a.IsMail() {
 			e.name = ""
 		}

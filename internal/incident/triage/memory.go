@@ -10,19 +10,26 @@ import (
 	"rtmtgrab/internal/evidence"
 )
 
-// A memory is what the alerts of one kind have said so far.
+// A memory is what the alerts of one kind have said so far. Where anyone may trigger each sender of mails is
+// remembered by itself: else a stranger's mails could make repeats of what RTMT says.
 type memory struct {
-	nodes  map[string]time.Time // last seen, by nodeKeys
-	names  map[string]time.Time
+	nodes  map[word]time.Time // last seen, by nodeKeys
+	names  map[word]time.Time
 	counts map[nodeName]level
-	said   map[string][]*entry // by the way in which they came, in alert order
+	said   map[string][]*entry // by the way in which they came, in alert order; of strangers what is in incidents
 
 	fresh   string        // alert that last brought or opened something
 	freshAt time.Time     // when
 	gap     time.Duration // from freshAt to the next incident of an unchanged storm
 }
 
-type nodeName struct{ node, name string }
+// A word is what a sender said.
+type word struct{ voice, what string }
+
+type nodeName struct {
+	node word
+	name string
+}
 
 // A level is what a counter was.
 type level struct {
@@ -31,7 +38,7 @@ type level struct {
 }
 
 func newMemory() *memory {
-	return &memory{nodes: map[string]time.Time{}, names: map[string]time.Time{}, counts: map[nodeName]level{}, said: map[string][]*entry{}}
+	return &memory{nodes: map[word]time.Time{}, names: map[word]time.Time{}, counts: map[nodeName]level{}, said: map[string][]*entry{}}
 }
 
 // nodeKeys are under what a node is remembered, and under what it is looked up. A short
@@ -63,18 +70,30 @@ func sameEntryNode(a, b string) bool {
 // counter is by what name the counter is called whose value the alert has.
 func (e *entry) counter() string { return cmp.Or(e.name, "\x00"+e.way) }
 
-func (m *memory) remember(e *entry) {
+// voice is who says it: the sender of a mail who was not judged; "": who is known.
+func (e *entry) voice() string {
+	if e.known {
+		return ""
+	}
+	return "from " + e.from
+}
+
+// remember takes in what e said; grabbed says that it is in an incident.
+func (m *memory) remember(e *entry, grabbed bool) {
 	put, _ := nodeKeys(e.node)
+	voice := e.voice()
 	for _, key := range put {
-		m.nodes[key] = e.t
+		m.nodes[word{voice, key}] = e.t
 		if e.n != nil {
-			m.counts[nodeName{key, e.counter()}] = level{*e.n, e.t}
+			m.counts[nodeName{word{voice, key}, e.counter()}] = level{*e.n, e.t}
 		}
 	}
 	if e.name != "" {
-		m.names[e.name] = e.t
+		m.names[word{voice, e.name}] = e.t
 	}
-	m.said[e.way] = append(m.said[e.way], e)
+	if grabbed || e.known {
+		m.said[e.way] = append(m.said[e.way], e)
+	}
 }
 
 // unseen reports whether the node or the name was unseen for a cooldown: silence is news.
@@ -83,17 +102,17 @@ func (m *memory) unseen(e *entry, cooldown time.Duration) bool {
 	var node time.Time
 	_, get := nodeKeys(e.node)
 	for _, key := range get {
-		node = evidence.Later(node, m.nodes[key])
+		node = evidence.Later(node, m.nodes[word{e.voice(), key}])
 	}
 	silent := func(last time.Time) bool { return last.IsZero() || e.t.Sub(last) >= cooldown }
-	return silent(node) || e.name != "" && silent(m.names[e.name])
+	return silent(node) || e.name != "" && silent(m.names[word{e.voice(), e.name}])
 }
 
 // level is what the counter was, as alerts of this way have said; the zero level: nobody has.
 func (m *memory) level(e *entry) (l level) {
 	_, get := nodeKeys(e.node)
 	for _, key := range get {
-		if is := m.counts[nodeName{key, e.counter()}]; l.t.IsZero() || is.t.After(l.t) {
+		if is := m.counts[nodeName{word{e.voice(), key}, e.counter()}]; l.t.IsZero() || is.t.After(l.t) {
 			l = is
 		}
 	}

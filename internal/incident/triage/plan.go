@@ -22,6 +22,24 @@ type group struct {
 	window  evidence.Window
 	part    string // the alert whose part of the limit it has; "": none was kept for it
 	members []incident.Member
+	pinned  int    // members of a started one that are still to come
+	lead    string // a member of a started one
+}
+
+// maxMembers bounds the alerts of one incident, but for those that widen its window by a second: who forges mails
+// could else have thousands of them kept, and written anew with each, for as long as it is there.
+const maxMembers = 1000
+
+// crowded reports whether a group has no place for an alert of that window, and by which of its members
+// that alert's minutes are grabbed all the same.
+func (g *group) crowded(widens bool, w evidence.Window) (of string, yes bool) {
+	if len(g.members)+g.pinned < maxMembers || widens && g.window.Union(w).Length()-g.window.Length() >= time.Second {
+		return "", false
+	}
+	if n := len(g.members); n > 0 {
+		return g.members[n-1].Alert, true
+	}
+	return g.lead, true
 }
 
 // A verdict is what planning says about one entry: a member of g, or, without g, a
@@ -151,7 +169,7 @@ func widened(verdicts []verdict, windows map[string]evidence.Window) (some bool)
 func (p *planner) judgeEntry(e *entry) verdict {
 	v := p.verdictOf(e)
 	if !v.limited { // else it is news still
-		p.of(e.kind).remember(e)
+		p.of(e.kind).remember(e, v.g != nil || e.fixed && e.d.What == incident.InIncident)
 	}
 	return v
 }
@@ -167,11 +185,16 @@ func (p *planner) verdictOf(e *entry) verdict {
 		return verdict{e: e, settled: true, limited: e.d.What == incident.Limited, note: e.d.Note}
 	}
 	if g := p.openGroup(e.pin.key); g != nil {
+		g.pinned--
 		return p.join(g, e, e.pin.why)
 	}
 
 	why, by := p.newsOf(e)
+	w := p.policy.WindowOf(e.kind, e.t)
 	if g := p.joinable(p.open, e); g != nil {
+		if of, yes := g.crowded(why == incident.WhyNews, w); yes {
+			return verdict{e: e, of: of}
+		}
 		if why == incident.WhyNews {
 			return p.join(g, e, incident.WhyNews)
 		}
@@ -182,6 +205,9 @@ func (p *planner) verdictOf(e *entry) verdict {
 	}
 
 	if g := p.joinable(p.ahead, e); g != nil { // an incident of later alerts already runs
+		if of, yes := g.crowded(true, w); yes {
+			return verdict{e: e, of: of}
+		}
 		return p.join(p.openGroup(g.key), e, why)
 	}
 	g, note := p.spend(e)

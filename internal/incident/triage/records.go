@@ -12,7 +12,8 @@ import (
 )
 
 // maxRecords is how many alerts are remembered, those in quarantine aside, which have a bound
-// of their own. What decides about later alerts, or belongs to an incident that is there, stays even so.
+// of their own. What is undecided or belongs to an incident that is there stays even so, and what decides about
+// later alerts does up to twice as many.
 const maxRecords = 50_000
 
 // A records bounds how many alerts are remembered.
@@ -30,6 +31,7 @@ const (
 	redundant         // the one before and the one after it say the same, and mails so late are rare
 	unassigned        // it is of no site
 	lately            // redundant, but a mail that comes late with another counter would make it news
+	telling           // a repeat by which others may be judged: it goes when there are twice as many
 	kept
 )
 
@@ -43,11 +45,12 @@ func (x *index) boundRecords(p incident.Policy, now time.Time) error {
 	if n <= b.most || now.Sub(b.vain).Abs() < time.Minute {
 		return nil
 	}
-	goal := b.most - b.most/16 // not with every mail
-	spare := x.spare(p, now)
+	spare, telling := x.spare(p, now)
+	spare = spare[:min(len(spare), tooMany(n, b.most))]
+	telling = telling[:min(len(telling), tooMany(n-len(spare), 2*b.most))]
 	var errs []error
 	gone := 0
-	for _, id := range spare[:min(len(spare), n-goal)] {
+	for _, id := range slices.Concat(spare, telling) {
 		if err := errors.Join(x.st.Remove(x.st.AlertPath(id)), x.st.Remove(x.st.MailPath(id))); err != nil {
 			errs = append(errs, err)
 			continue
@@ -57,6 +60,8 @@ func (x *index) boundRecords(p incident.Policy, now time.Time) error {
 	}
 	if gone == 0 {
 		b.vain = now
+	} else {
+		x.replan() // else the plan would remember them
 	}
 	if now.Sub(b.said) >= time.Hour {
 		b.said = now
@@ -65,8 +70,17 @@ func (x *index) boundRecords(p incident.Policy, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// spare are the alerts that may be forgotten, in the order in which they are.
-func (x *index) spare(p incident.Policy, now time.Time) []string {
+// tooMany is how many of n are forgotten where most are remembered: not one with every mail.
+func tooMany(n, most int) int {
+	if n <= most {
+		return 0
+	}
+	return n - (most - most/16)
+}
+
+// spare are the alerts that may be forgotten, in the order in which they are, and those that may if there are
+// too many all the same.
+func (x *index) spare(p incident.Policy, now time.Time) (spare, more []string) {
 	horizon := now.Add(-max(24*time.Hour, p.MaxAge) - p.Cooldown - p.Max - widest(p)) // of limits by the day, too
 	if p.MaxAge <= 0 {
 		horizon = now.Add(-SeenFor) // what comes may be of any time
@@ -91,7 +105,7 @@ func (x *index) spare(p incident.Policy, now time.Time) []string {
 	for _, list := range lists {
 		slices.SortFunc(list, func(a, b string) int { return cmp.Or(x.seen[a].Compare(x.seen[b]), cmp.Compare(a, b)) })
 	}
-	return slices.Concat(lists[:]...)
+	return slices.Concat(lists[:telling]...), lists[telling]
 }
 
 // recordWorth is why an alert may be forgotten: of several sites the one to which it is
@@ -112,7 +126,7 @@ func (x *index) recordWorth(id string, horizon time.Time, same map[*siteIndex]ma
 			worth = max(worth, redundant)
 		case e.d.What == incident.Repeat, e.d.What == incident.Limited:
 			if !past {
-				return kept
+				worth = max(worth, telling)
 			}
 		case e.d.What != incident.InIncident, e.d.Why != incident.WhyJoined, !past, x.isThere(e.d.Incident):
 			return kept // it is undecided, opens or widens an incident, or one that is there has it
@@ -132,14 +146,14 @@ func (x *index) isThere(key string) bool {
 // redundant are the repeats without which every alert that still comes is judged alike: the one of the node and name before it says the same, and the one after
 // it comes less than a cooldown after that.
 func (s *siteIndex) redundant(cooldown time.Duration) map[string]bool {
-	type about struct{ kind, node, name, way string }
+	type about struct{ kind, node, name, way, voice string }
 	next := map[about]time.Time{} // from the end: of the one behind
 	after := make([]time.Time, len(s.entries))
 	for i, e := range slices.Backward(s.entries) {
 		if e.d.What == incident.Limited {
 			continue // nobody is judged by it
 		}
-		a := about{e.kind, e.node, e.name, e.way}
+		a := about{e.kind, e.node, e.name, e.way, e.voice()}
 		after[i], next[a] = next[a], e.t
 	}
 
@@ -148,7 +162,7 @@ func (s *siteIndex) redundant(cooldown time.Duration) map[string]bool {
 		if e.d.What == incident.Limited {
 			continue
 		}
-		a := about{e.kind, e.node, e.name, e.way}
+		a := about{e.kind, e.node, e.name, e.way, e.voice()}
 		prev := before[a]
 		if e.d.What == incident.Repeat && prev != nil && !after[i].IsZero() && sameCount(prev.n, e.n) && after[i].Sub(prev.t) < cooldown {
 			same[e.id] = true

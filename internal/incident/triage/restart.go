@@ -55,12 +55,14 @@ func startedGroups(incidents map[string]*incident.Incident, grown map[string]evi
 		if g, ok := grown[in.Key]; ok {
 			w = g
 		}
-		started = append(started, &group{key: in.Key, kind: incident.KindOf(in.AlertKind), window: w})
+		g := &group{key: in.Key, kind: incident.KindOf(in.AlertKind), window: w}
 		for _, m := range in.Members {
-			if m.Why != incident.WhyJoined {
+			if g.lead = m.Alert; m.Why != incident.WhyJoined {
 				pins[m.Alert] = pin{in.Key, m.Why}
+				g.pinned++
 			}
 		}
+		started = append(started, g)
 	}
 	return started, pins
 }
