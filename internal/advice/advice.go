@@ -6,12 +6,14 @@
 package advice
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
 	"strings"
 
+	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
@@ -97,6 +99,9 @@ func For(err error) string {
 	if l, ok := errors.AsType[*access.Loose](err); ok {
 		return "if you trust what is there: " + strings.Join(l.Fix, " && ")
 	}
+	if e, ok := errors.AsType[*envelope.EncryptedError](err); ok {
+		return "`grab open " + e.Path + " -i KEY` decrypts, verifies and unpacks it"
+	}
 	_, faults := errors.AsType[config.Faults](err)
 	missing := forMissing(err)
 	switch {
@@ -116,6 +121,8 @@ func For(err error) string {
 		return "`grab show` with its ID says what is left of it; its bundles may be where they were handed over"
 	case errors.Is(err, incident.ErrNotFound):
 		return "`grab list` shows the incidents"
+	case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrChecksum):
+		return "it was cut short or damaged: copy it again from where it is whole; `grab verify` says whether a bundle is"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case isDenied(err), errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
