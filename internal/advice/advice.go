@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/access"
@@ -66,6 +68,16 @@ func Exit(err error) int {
 		return BadUsage
 	}
 	return Failed
+}
+
+// NoReader is the exit code, as a shell shows it, of whoever was to write for somebody who
+// had gone: `grab list | head`.
+const NoReader = 128 + int(syscall.SIGPIPE)
+
+// Unread reports whether an error is that nobody reads standard output any more.
+func Unread(err error) bool {
+	p, ok := errors.AsType[*fs.PathError](err)
+	return ok && p.Path == os.Stdout.Name() && errors.Is(p, syscall.EPIPE)
 }
 
 // Covered is the exit code for a verdict.
@@ -128,9 +140,9 @@ func For(err error) string {
 	case isDenied(err), errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user of grab watch, or as root"
 	case isReserved(err):
-		return "free disk space, or lower keep.free, then `grab retry`; what was copied is kept"
+		return "free disk space, or lower keep.free, then do it again; a grab keeps what was copied, and `grab retry` goes on with it"
 	case atomicfile.Full(err):
-		return "free disk space, then `grab retry`; what was copied is kept"
+		return "free disk space, then do it again; a grab keeps what was copied, and `grab retry` goes on with it"
 	}
 	return ""
 }
