@@ -65,7 +65,7 @@ var reasons = map[string]reasonWords{
 		"the log was read and has no record here, though by its own history it always has some; or the host's clock leapt in this window.",
 		"Look at the host's disk, log levels and NTP; look for a remote syslog server that has the records."},
 	evidence.ReasonToCome: {
-		"the grab was stopped before it looked at the host a last time, after the window had ended.",
+		"the grab was stopped before it had all of this: while it copied, or before it looked at the host a last time, after the window had ended.",
 		"Run `grab retry INCIDENT` before the host's logs rotate."},
 }
 

@@ -13,6 +13,9 @@ import (
 
 // fail prints an error and its hint, and returns the exit code.
 func (a *app) fail(err error) int {
+	if advice.Unread(err) {
+		return advice.NoReader
+	}
 	said, hint := redact.Text(err.Error()), redact.Text(advice.For(err))
 	if a.json {
 		doc := struct {

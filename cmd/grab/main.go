@@ -31,6 +31,7 @@ func main() {
 	if !slices.Contains(os.Args[1:], "watch") {
 		signal.Notify(signals, syscall.SIGHUP) // the terminal went; for watch it means reload
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // whoever reads along may go before the bundle is made
 	go func() {
 		<-signals
 		signal.Stop(signals) // a second one ends the program at once

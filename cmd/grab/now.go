@@ -85,9 +85,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 		return advice.Usage(err)
 	}
 	if err := pinAdhoc(ctx, a, g.Adhoc, prints); err != nil {
-		if g.Scratch {
-			os.RemoveAll(g.Store) // nothing is in it yet
-		}
+		g.Clear() // nothing is in it yet
 		return err
 	}
 	if a.ended() {
@@ -99,11 +97,9 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 	if err != nil {
 		return err
 	}
+	defer g.Clear() // the bundle is in --out
 	if err := printResult(a, store, in, g.Zone); err != nil {
 		return err
-	}
-	if g.Scratch {
-		os.RemoveAll(g.Store) // the bundle is in --out
 	}
 	delivery.SayWaiting(in, a.say)
 	sayRecovery(a, f, in.Asked, g.Zone)

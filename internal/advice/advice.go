@@ -6,12 +6,16 @@
 package advice
 
 import (
+	"archive/zip"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
+	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/access"
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/control"
@@ -66,6 +70,16 @@ func Exit(err error) int {
 	return Failed
 }
 
+// NoReader is the exit code, as a shell shows it, of whoever was to write for somebody who
+// had gone: `grab list | head`.
+const NoReader = 128 + int(syscall.SIGPIPE)
+
+// Unread reports whether an error is that nobody reads standard output any more.
+func Unread(err error) bool {
+	p, ok := errors.AsType[*fs.PathError](err)
+	return ok && p.Path == os.Stdout.Name() && errors.Is(p, syscall.EPIPE)
+}
+
 // Covered is the exit code for a verdict.
 func Covered(c evidence.Coverage) int {
 	switch c {
@@ -97,6 +111,9 @@ func For(err error) string {
 	if l, ok := errors.AsType[*access.Loose](err); ok {
 		return "if you trust what is there: " + strings.Join(l.Fix, " && ")
 	}
+	if e, ok := errors.AsType[*envelope.EncryptedError](err); ok {
+		return "`grab open " + e.Path + " -i KEY` decrypts, verifies and unpacks it"
+	}
 	_, faults := errors.AsType[config.Faults](err)
 	missing := forMissing(err)
 	switch {
@@ -116,14 +133,16 @@ func For(err error) string {
 		return "`grab show` with its ID says what is left of it; its bundles may be where they were handed over"
 	case errors.Is(err, incident.ErrNotFound):
 		return "`grab list` shows the incidents"
+	case errors.Is(err, zip.ErrFormat), errors.Is(err, zip.ErrChecksum):
+		return "it was cut short or damaged: copy it again from where it is whole; `grab verify` says whether a bundle is"
 	case errors.Is(err, sources.ErrNoLog):
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case isDenied(err), errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user of grab watch, or as root"
 	case isReserved(err):
-		return "free disk space, or lower keep.free, then `grab retry`; what was copied is kept"
+		return "free disk space, or lower keep.free, then do it again; a grab keeps what was copied, and `grab retry` goes on with it"
 	case atomicfile.Full(err):
-		return "free disk space, then `grab retry`; what was copied is kept"
+		return "free disk space, then do it again; a grab keeps what was copied, and `grab retry` goes on with it"
 	}
 	return ""
 }

@@ -115,7 +115,7 @@ func (d Pauser) pause(ctx context.Context, q PauseAsk, by string, now time.Time)
 func parseUntil(s string, now time.Time, zone *time.Location) (time.Time, error) {
 	t, err := oneshot.ParseTime(s, now.Add(24*time.Hour), zone)
 	if err != nil {
-		return t, fmt.Errorf("--until %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
+		return t, fmt.Errorf("--until %q: %w", s, err)
 	}
 	return t, nil
 }

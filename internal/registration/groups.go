@@ -200,6 +200,10 @@ func (g *group) event() string {
 		return at + "the traversal zone failed"
 	case r.Cause == CauseFailover:
 		return at + "a CUCM node failed or was changed"
+	case r.Cause == CauseLate && r.Confidence == CannotTell && len(g.phones) == 1:
+		return "perhaps a keep-alive reached CUCM too late"
+	case r.Cause == CauseLate && r.Confidence == CannotTell:
+		return "perhaps keep-alives reached CUCM too late"
 	case r.Cause == CauseLate && len(g.phones) == 1:
 		return "a keep-alive reached CUCM too late" + lateWhere(r.Where)
 	case r.Cause == CauseLate:

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
 )
@@ -118,6 +119,9 @@ func (s *search) add(arg string, several bool) error {
 // addFile takes a bundle, an archive or a log. The logs of a bundle bear its name
 // if there are other sources.
 func (s *search) addFile(path, name string, several bool, st fs.FileInfo) error {
+	if envelope.IsEncrypted(path) {
+		return &envelope.EncryptedError{Path: path}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -30,6 +30,11 @@ const magic = "age-encryption.org/v1\n"
 // ErrNoKey is that none of the keys opens a file.
 var ErrNoKey = errors.New("none of these keys opens it: it is encrypted to others")
 
+// An EncryptedError is that a file would have to be decrypted first.
+type EncryptedError struct{ Path string }
+
+func (e *EncryptedError) Error() string { return e.Path + " is encrypted" }
+
 // IsEncrypted reports whether a file begins as encrypted ones do.
 func IsEncrypted(path string) bool {
 	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {

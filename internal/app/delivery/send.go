@@ -138,7 +138,7 @@ func (d *Desk) meant(q Ask) (handover.Finished, error) {
 		return handover.Finished{}, err
 	}
 	if len(in.Revisions) == 0 {
-		return handover.Finished{}, advice.WithHint(fmt.Errorf("incident %s has no bundle yet, it is %s", in.ID, in.State), "`grab show "+in.ID+"` shows what was copied so far")
+		return handover.Finished{}, advice.WithHint(fmt.Errorf("incident %s has no bundle yet, it is %s", in.ID, in.State), "`grab show "+in.ID+"` shows what was copied so far; if nothing works at it any more `grab retry "+in.ID+"` brings it to its end")
 	}
 	return finished(in, in.Revisions[len(in.Revisions)-1]), nil
 }

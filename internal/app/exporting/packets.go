@@ -114,7 +114,7 @@ func (p Packets) span(set *sources.Set, say func(format string, args ...any)) (s
 		}
 		at, err := oneshot.ParseTime(t.text, now, site)
 		if err != nil {
-			return since, until, fmt.Errorf("--%s %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", t.name, t.text)
+			return since, until, fmt.Errorf("--%s %q: %w", t.name, t.text, err)
 		}
 		*t.to = at
 		say("%s %s", t.name, human.Clock{Zone: site}.At(at))

@@ -76,9 +76,7 @@ func Verify(ctx context.Context, path string, keys []seal.PublicKey, by string) 
 	return c, nil
 }
 
-func encryptedAlready(path string) error {
-	return advice.WithHint(fmt.Errorf("%s is encrypted", path), "`grab open "+path+" -i KEY` decrypts, verifies and unpacks it")
-}
+func encryptedAlready(path string) error { return &envelope.EncryptedError{Path: path} }
 
 // custodyDir is the folder of the store in which the chains of bundles go on; no file in a
 // bundle is in one of that name.

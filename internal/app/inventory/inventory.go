@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/config"
@@ -40,7 +41,7 @@ type Finder struct {
 func (f Finder) Manifest(ctx context.Context, name string) (evidence.Manifest, string, error) {
 	missing := isPath(name)
 	if missing == nil {
-		m, err := bundle.ReadManifest(name)
+		m, err := readManifest(name)
 		if err == nil {
 			err = bundle.CheckNames(ctx, name)
 		}
@@ -57,6 +58,18 @@ func (f Finder) Manifest(ctx context.Context, name string) (evidence.Manifest, s
 	return withComing(store, in, m), in.Bundle, nil
 }
 
+// readManifest is that of a file that a person named.
+func readManifest(path string) (evidence.Manifest, error) {
+	if envelope.IsEncrypted(path) {
+		return evidence.Manifest{}, &envelope.EncryptedError{Path: path}
+	}
+	m, err := bundle.ReadManifest(path)
+	if err != nil {
+		err = advice.WithHint(err, "`grab list` has the bundles of the store; `grab verify` says what is wrong with a damaged one, `grab report` reads a folder or logs")
+	}
+	return m, err
+}
+
 // Path is the path itself, or that of an incident's newest bundle. Last is the newest
 // incident that has one.
 func (f Finder) Path(name string) (string, error) {
@@ -69,7 +82,7 @@ func (f Finder) Path(name string) (string, error) {
 	case err != nil:
 		return "", err
 	case in.Bundle == "":
-		return "", advice.WithHint(fmt.Errorf("incident %s: %w yet, it is %s", in.ID, ErrNoBundle, in.State), "`grab show "+in.ID+"` shows what was copied so far")
+		return "", advice.WithHint(fmt.Errorf("incident %s: %w yet, it is %s", in.ID, ErrNoBundle, in.State), "`grab show "+in.ID+"` shows what was copied so far; if nothing works at it any more `grab retry "+in.ID+"` brings it to its end")
 	case !exists(in.Bundle):
 		return "", fmt.Errorf("incident %s: %w: %s is not there any more", in.ID, ErrNoBundle, in.Bundle)
 	}
@@ -104,7 +117,7 @@ func (f Finder) Incident(name string) (string, error) {
 		return f.ID(name)
 	}
 	if st, err := os.Stat(name); err == nil && st.Mode().IsRegular() {
-		m, err := bundle.ReadManifest(name)
+		m, err := readManifest(name)
 		return m.Incident, err
 	}
 	return name, nil

@@ -58,6 +58,9 @@ func (q *Query) Read(since string, now time.Time, zone *time.Location) error {
 		return nil
 	}
 	at, err := oneshot.ParseTime(since, now, zone)
+	if err != nil && !errors.Is(err, oneshot.ErrForm) {
+		return fmt.Errorf("--since %q: %w", since, err)
+	}
 	if err != nil {
 		return fmt.Errorf("--since %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05, 15:04[:05] or an age such as 24h or 7d", since)
 	}

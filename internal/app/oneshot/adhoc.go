@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
+const longestName = 63 // of a host
+
 // adhocSource is a host given as user@address[:port].
 func adhocSource(arg string, f *Request) (wiring.Source, error) {
 	user, rest, _ := strings.Cut(arg, "@")
@@ -27,14 +30,17 @@ func adhocSource(arg string, f *Request) (wiring.Source, error) {
 	if err != nil {
 		host, port = strings.Trim(rest, "[]"), "22"
 	}
-	if user == "" || host == "" || strings.ContainsAny(arg, " \t\r\n") {
+	_, badPort := strconv.ParseUint(port, 10, 16)
+	if user == "" || host == "" || badPort != nil || port == "0" || strings.ContainsAny(arg, " \t\r\n") {
 		return wiring.Source{}, advice.Usage(fmt.Errorf("%q is not user@address[:port]", evidence.Printable(arg, 100)))
 	}
 	name := strings.NewReplacer(":", "-", "%", "-").Replace(host)
 	if port != "22" {
 		name += "-" + port
 	}
-	name = strings.TrimLeft(name, "-.")
+	if name = strings.TrimLeft(name, "-."); len(name) > longestName { // as a full DNS name may be
+		name = strings.TrimRight(name[:longestName], ".")
+	}
 	if err := evidence.CheckName(name); err != nil {
 		return wiring.Source{}, advice.Usage(fmt.Errorf("host %w", err))
 	}

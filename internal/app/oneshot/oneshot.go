@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -95,10 +96,20 @@ func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store,
 	if err == nil && !f.NoTraces {
 		in, err = t.further(ctx, r, in)
 	}
-	if err != nil {
+	switch {
+	case err != nil && g.Scratch: // retry does not find it there
+		err = advice.WithHint(fmt.Errorf("incident %s: %w", in.ID, err), "what was copied is below "+filepath.Join(store.Dir, "incidents")+": `grab report` reads it; remove it afterwards, it contains credentials")
+	case err != nil:
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
 	}
 	return store, in, err
+}
+
+// Clear removes the store if it is a temporary folder.
+func (g *Grab) Clear() {
+	if g.Scratch {
+		os.RemoveAll(g.Store)
+	}
 }
 
 // shareRoom has the hosts share what room there is, if it is not enough for all.

@@ -17,7 +17,7 @@ func (g *Grab) window(f *Request, now time.Time) (evidence.Window, error) {
 	if f.At != "" {
 		var err error
 		if at, err = ParseTime(f.At, now, g.Zone); err != nil {
-			return evidence.Window{}, err
+			return evidence.Window{}, fmt.Errorf("--at %q: %w", f.At, err)
 		}
 	}
 	before := g.before
@@ -47,14 +47,18 @@ func (g *Grab) window(f *Request, now time.Time) (evidence.Window, error) {
 	return w, nil
 }
 
-// ParseTime reads RFC 3339, a local time with date, or the last such time of day.
+// ErrForm is that something is no time.
+var ErrForm = errors.New("want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]")
+
+// ParseTime reads RFC 3339, a local time with date, or the last such time of day. A local
+// time that there was twice, or not at all, is none: an hour's guess would be a wrong window.
 func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t, nil
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05"} {
 		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, nil
+			return once(t, s, layout)
 		}
 	}
 	for _, layout := range []string{"15:04:05", "15:04"} {
@@ -69,7 +73,21 @@ func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("--at %q: want 2006-01-02T15:04:05Z, 2006-01-02T15:04:05 or 15:04[:05]", s)
+	return time.Time{}, ErrForm
+}
+
+// once is t, which was read from s, if clocks showed that once.
+func once(t time.Time, s, layout string) (time.Time, error) {
+	if t.Format(layout) != s {
+		return t, fmt.Errorf("clocks were set forward then: there was no such time in %s, give another", t.Location())
+	}
+	for shift := -2 * time.Hour; shift <= 2*time.Hour; shift += 30 * time.Minute {
+		if c := t.Add(shift); shift != 0 && c.Format(layout) == s {
+			earlier, later := evidence.Earlier(t, c), evidence.Later(t, c)
+			return t, fmt.Errorf("clocks were set back then, and showed it twice in %s: give %s or %s", t.Location(), earlier.Format(time.RFC3339), later.Format(time.RFC3339))
+		}
+	}
+	return t, nil
 }
 
 // lastLocal is the last moment not after now at which clocks showed the time of day

@@ -82,6 +82,9 @@ func TestOnceStopSealsWhatThereIs(t *testing.T) {
 		if err != nil || !strings.Contains(fb.Manifest.Hosts[1].Error, "stopped by hand") || fb.Manifest.Hosts[0].Files[0].Bytes == 0 {
 			t.Errorf("%+v, %v", fb.Manifest.Hosts, err)
 		}
+		if h := fb.Manifest.Hosts[1]; h.Error != "stopped by hand" || h.Files[0].Missing[0].Reason != evidence.ReasonToCome {
+			t.Errorf("of a host that was let go: %q, %+v", h.Error, h.Files[0].Missing)
+		}
 	})
 }
 

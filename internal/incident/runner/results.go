@@ -25,6 +25,9 @@ func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, result 
 	if result.Host == "" {
 		result = u.lacking(h, w)
 	}
+	if errors.Is(err, ErrStopped) {
+		result = unfinished(result)
+	}
 	result = named(result, h.ref, err)
 	a := incident.Attempt{Began: began.UTC().Round(0), Ended: u.r.now().UTC().Round(0), What: "pass"}
 	if err != nil {
@@ -37,6 +40,22 @@ func (u *run) record(ctx context.Context, h *hostRun, w evidence.Window, result 
 	if all {
 		u.firstPass()
 	}
+}
+
+// unfinished is a result that somebody cut short: of a host that was let go no one can say
+// that it did not answer.
+func unfinished(result evidence.Host) evidence.Host {
+	result.Files = slices.Clone(result.Files)
+	for i := range result.Files {
+		f := &result.Files[i]
+		f.Missing = slices.Clone(f.Missing)
+		for j := range f.Missing {
+			if f.Missing[j].Reason == evidence.ReasonUnreachable {
+				f.Missing[j].Reason = evidence.ReasonToCome
+			}
+		}
+	}
+	return result
 }
 
 // named is a result with what the configuration says of the host, and the error.
@@ -118,10 +137,11 @@ func (u *run) report(ctx context.Context, h *hostRun, result evidence.Host, err 
 
 // errorText is the result's own words if it has some, for they say more than the error.
 func errorText(own string, err error) string {
-	for _, e := range []error{ErrStopped, errPatience} {
-		if errors.Is(err, e) {
-			return human.OneLine(err)
-		}
+	switch {
+	case errors.Is(err, ErrStopped):
+		return ErrStopped.Error() // what it was stopped in says nothing of the host
+	case errors.Is(err, errPatience):
+		return human.OneLine(err)
 	}
 	if own != "" {
 		return human.OneLine(errors.New(own))

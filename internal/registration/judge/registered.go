@@ -119,7 +119,7 @@ func (r *Ruling) whyUnclear(w *wire.Wire) string {
 // unclearReason is what may have happened to a phone of which the answers do not tell.
 func (r *Ruling) unclearReason(w *wire.Wire) *Reason {
 	c := r.Chain
-	if l := c.Worst(); l != nil && l.Shifted(w) == nil && l.Hole(w) == nil {
+	if l := c.Worst(); l != nil && l.Shifted(w) == nil && l.Hole(w) == nil && w.Covered(l.From.OK, l.To.Sent) {
 		return &Reason{Cause: CauseLate, Confidence: CannotTell, Where: LostAt(w, *l).Where, Why: "whether CUCM had dropped the phone by then is not known without the answer's body"}
 	}
 	for i := range c.Txns {

@@ -95,8 +95,8 @@ func (l Lapse) BeyondExpires() *int64 {
 
 // Late is by how much, in ns, the first attempt came beyond the phone's own cadence, if that
 // matters: a REGISTER within Expires is in time, whatever the cadence was before. Where
-// Expires is not known, a sixth of the cadence is what CUCM waits at least. nil: it was
-// in time, or that is not known.
+// Expires is not known, a sixth of the cadence is what CUCM waits at least, and a gap that
+// comes again is another cadence. nil: it was in time, or that is not known.
 func (l Lapse) Late() *int64 {
 	gap := l.Gap()
 	if gap == 0 || l.Cadence == 0 || !l.SteadyKind() {
@@ -112,10 +112,22 @@ func (l Lapse) Late() *int64 {
 		return nil
 	case beyond != nil && !l.To.Marks.NewReg && *beyond <= Tolerated(l.Cadence):
 		return nil
-	case beyond == nil && late <= l.Cadence*16/100:
+	case beyond == nil && (late <= l.Cadence*16/100 || l.goesOn()):
 		return nil
 	}
 	return &late
+}
+
+// goesOn reports whether the success after the lapse came after no shorter a gap: then it is
+// the phone's cadence from there on, or was before it was disturbed.
+func (l Lapse) goesOn() bool {
+	c := l.Chain
+	for j := l.at + 1; j < len(c.Txns); j++ {
+		if c.Regular(j) && c.Txns[j].Timeline == l.To.Timeline {
+			return c.Gap[j] >= l.Gap()-Tolerated(l.Gap())
+		}
+	}
+	return false
 }
 
 // Hole is what the logs are known to lack of the lapse, of a C or an E; nil: nothing.

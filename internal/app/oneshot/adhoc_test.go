@@ -1,0 +1,48 @@
+package oneshot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/lab"
+)
+
+// A machine may be given by a DNS name that is longer than a host's; what is no port is told
+// before anything is tried.
+func TestAdhocAddress(t *testing.T) {
+	t.Parallel()
+	login, err := lab.NewLogin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "id")
+	if err := os.WriteFile(key, login.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long := "expressway-c-node-01.collaboration.emea.datacenter-frankfurt.corp.example.com"
+	for arg, want := range map[string]string{
+		"root@10.0.30.2":                         "10.0.30.2",
+		"root@10.0.30.2:5022":                    "10.0.30.2-5022",
+		"root@[2001:db8::1%eth0]:22":             "2001-db8--1-eth0",
+		"root@" + long:                           long[:63],
+		"root@" + strings.Repeat("a", 62) + ".b": strings.Repeat("a", 62),
+		"root@10.0.30.2:99999":                   "",
+		"root@10.0.30.2:0":                       "",
+		"root@10.0.30.2:ssh":                     "",
+		"root@CON":                               "",
+	} {
+		s, err := adhocSource(arg, &Request{Key: key})
+		if want == "" {
+			if advice.Exit(err) != advice.BadUsage {
+				t.Errorf("%s: %v", arg, err)
+			}
+			continue
+		}
+		if err != nil || s.Host.Name != want || !strings.Contains(s.Host.Address, strings.Trim(strings.Split(arg, "@")[1][:8], "[]")) {
+			t.Errorf("%s: %q at %q, %v, want %q", arg, s.Host.Name, s.Host.Address, err, want)
+		}
+	}
+}
