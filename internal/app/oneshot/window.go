@@ -78,16 +78,23 @@ func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 
 // once is t, which was read from s, if clocks showed that once.
 func once(t time.Time, s, layout string) (time.Time, error) {
-	if t.Format(layout) != s {
+	said, err := time.Parse(layout, s)
+	if err != nil || !wall(t).Equal(said) {
 		return t, fmt.Errorf("clocks were set forward then: there was no such time in %s, give another", t.Location())
 	}
 	for shift := -2 * time.Hour; shift <= 2*time.Hour; shift += 30 * time.Minute {
-		if c := t.Add(shift); shift != 0 && c.Format(layout) == s {
+		if c := t.Add(shift); shift != 0 && wall(c).Equal(said) {
 			earlier, later := evidence.Earlier(t, c), evidence.Later(t, c)
 			return t, fmt.Errorf("clocks were set back then, and showed it twice in %s: give %s or %s", t.Location(), earlier.Format(time.RFC3339), later.Format(time.RFC3339))
 		}
 	}
 	return t, nil
+}
+
+// wall is what clocks show at t, as a time of UTC.
+func wall(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
 // lastLocal is the last moment not after now at which clocks showed the time of day
