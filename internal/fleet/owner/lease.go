@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type lease struct {
 	changed  time.Time
 	mine     uint64    // the epoch that this collector has taken in this life; 0: none
 	proven   time.Time // when mine was last the one of the bucket
+	older    time.Time // since when the bucket has shown nothing but earlier revisions; zero: it does not
 
 	wanted, asked time.Time // of who is unfit: since when, and last
 }
@@ -69,13 +71,21 @@ func (o *Owner) epoch(ctx context.Context, site string) (lease, error) {
 	return o.saw(site, e, at, asked), nil
 }
 
-// saw takes in an epoch that the bucket had after asked. What was read may be older than what is known.
+// saw takes in an epoch that the bucket had after asked. What was read may be older than what is known, for a
+// while: of a hub that was made anew, or brought back as it was earlier, nothing is known.
 func (o *Owner) saw(site string, e fleet.Epoch, at uint64, asked time.Time) lease {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	l := o.leases[site]
-	if at < l.revision {
+	switch {
+	case at >= l.revision:
+		l.older = time.Time{}
+	case l.older.IsZero() || o.since(l.older) < o.pace(staleAfter):
+		l.older = cmp.Or(l.older, asked)
+		o.leases[site] = l
 		return l
+	default:
+		l = lease{wanted: l.wanted, asked: l.asked}
 	}
 	if at != l.revision || l.changed.IsZero() {
 		l.changed = asked
@@ -105,7 +115,8 @@ func (o *Owner) hold(ctx context.Context, site string, pinned bool) (claims.Me, 
 	if !l.isMine() && (l.epoch.Owner == o.name() || gone || l.revision == 0 && pinned) {
 		l, err = o.seize(ctx, site, l)
 	}
-	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: l.isMine()}, l.epoch.Owner, err
+	owner := l.isMine() && o.since(l.proven) < o.pace(provenFor)
+	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: owner}, l.epoch.Owner, err
 }
 
 // holdLast is hold for who is unfit: it takes the site when it has wanted it for long and nobody else has come
