@@ -137,17 +137,19 @@ type todo struct {
 	open   map[string]incident.Incident // sealed alone; what settleAlone asks of them
 	recent map[string]*looked           // links that may come
 	untold map[string]bool              // that they are delivered
+	said   map[string]bool              // of those of open, that it does not succeed yet
 }
 
 // putTogether settles what was sealed alone, until ctx ends, says what is delivered, and keeps links up
 // to date.
 func (o *Owner) putTogether(ctx context.Context) {
-	d := &todo{map[string]time.Time{}, map[string]incident.Incident{}, map[string]*looked{}, map[string]bool{}}
+	d := &todo{map[string]time.Time{}, map[string]incident.Incident{}, map[string]*looked{}, map[string]bool{}, map[string]bool{}}
 	for ctx.Err() == nil {
 		o.note(d)
 		for key, in := range d.open {
-			if o.settleAlone(ctx, key, in) {
+			if o.settleAlone(ctx, key, in, d.said) {
 				delete(d.open, key)
+				delete(d.said, key)
 			}
 		}
 		o.tellDelivered(ctx, d.untold)
@@ -183,7 +185,7 @@ func (o *Owner) note(d *todo) {
 
 // settleAlone puts an incident together with others that was sealed alone: marked so, or because nobody
 // knew that others watch the site; of the latter those that were sealed long ago stay as they are.
-func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Incident) (done bool) {
+func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Incident, said map[string]bool) (done bool) {
 	if !in.Fleet.Unclaimed && o.since(sealedAt(in)) >= linksFor {
 		return true
 	}
@@ -191,7 +193,8 @@ func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Inciden
 		return false
 	}
 	done, err := o.merge(ctx, key)
-	if err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
+	if err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) && !said[key] {
+		said[key] = true
 		o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
 	}
 	return done && err == nil

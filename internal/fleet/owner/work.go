@@ -81,6 +81,7 @@ func (o *Owner) consumer(site string) jetstream.ConsumerConfig {
 type at struct {
 	msg   jetstream.Msg
 	since time.Time
+	said  bool // that it cannot be settled yet
 }
 
 // workSite takes the alerts of a site that the hub hands to this collector, and answers for each when it is settled.
@@ -165,11 +166,11 @@ func (o *Owner) take(work map[string]at, m jetstream.Msg) {
 		_ = m.Term() // or it comes once more, and is looked at once more
 		return
 	}
-	since := o.now()
+	now := at{msg: m, since: o.now()}
 	if was, again := work[a.Alert.ID]; again {
-		since = was.since
+		now.since, now.said = was.since, was.said
 	}
-	work[a.Alert.ID] = at{m, since}
+	work[a.Alert.ID] = now
 }
 
 // sweep looks at every alert in work: what is settled is answered for, the rest is kept alive.
@@ -201,7 +202,9 @@ func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
 			}
 			continue
 		}
-		if err != nil && !unfinished(err) {
+		if err != nil && !unfinished(err) && !a.said {
+			a.said = true
+			work[id] = a
 			o.Log.Warn("an alert cannot be settled with the hub yet; trying again", "site", site, "alert", short(id), "err", human.OneLine(err))
 		}
 		_ = a.msg.InProgress() // or it is handed to others, which is no harm
