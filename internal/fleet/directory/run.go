@@ -26,8 +26,22 @@ const (
 )
 
 // Run says what the collector reaches, and hears what others do, until ctx ends or the hub is
-// away. me is its name, own are its entries; Since is filled in.
+// away. me is its name, own are its entries; Since is filled in. Each time the connection was lost it begins anew: the hub
+// may know less than before, and a watch goes on after what it has heard last.
 func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
+	for {
+		if err := d.follow(ctx, h, me, own); err != nil {
+			return err
+		}
+		if err := h.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// follow is Run until the connection was lost.
+func (d *Directory) follow(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
+	lost := h.Conn.Stats().Reconnects
 	bucket, err := open(ctx, h)
 	if err != nil {
 		return err
@@ -72,6 +86,9 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 			}
 		case <-save.C:
 			l.save()
+			if h.Conn.Stats().Reconnects != lost {
+				return nil
+			}
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
