@@ -83,13 +83,39 @@ type entry struct {
 	gone bool // somebody has logged in
 }
 
-// Run shares refusals until ctx ends or the hub is away.
+// Run shares refusals until ctx ends or the hub is away. Each time the connection was lost it begins anew: the hub may know
+// less than before, and a watch goes on after what it has heard last.
 func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 	p, member := l.Place()
 	if !member {
 		return errors.New("the configuration has no fleet any more")
 	}
-	s := &sharing{Logins: l, place: p, file: incident.File[map[string]seen](l.Store, filepath.Join(l.Store.Dir, "fleet", "logins.json")), entries: map[string]entry{}, secrets: map[string][]byte{}}
+	secrets := map[string][]byte{}
+	for {
+		s := &sharing{Logins: l, place: p, file: incident.File[map[string]seen](l.Store, filepath.Join(l.Store.Dir, "fleet", "logins.json")), entries: map[string]entry{}, secrets: secrets}
+		if err := s.follow(ctx, h); err != nil {
+			return err
+		}
+		if err := h.Wait(ctx); err != nil {
+			return cmp.Or(ctx.Err(), err)
+		}
+	}
+}
+
+// sharing is one run, until the connection was lost.
+type sharing struct {
+	*Logins
+	place   Place
+	bucket  jetstream.KeyValue
+	file    atomicfile.JSON[map[string]seen]
+	known   map[string]seen  // by key
+	entries map[string]entry // by key
+	secrets map[string][]byte
+	parts   map[string]int
+}
+
+func (s *sharing) follow(ctx context.Context, h *hub.Hub) error {
+	lost := h.Conn.Stats().Reconnects
 	if err := s.begin(ctx, h); err != nil {
 		return err
 	}
@@ -119,26 +145,14 @@ func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 			return ctx.Err()
 		}
 		if look && whole {
-			if err := h.Down(); err != nil {
-				return err
+			if h.Down() != nil || h.Conn.Stats().Reconnects != lost {
+				return nil
 			}
 			if err := s.look(ctx); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// sharing is one run.
-type sharing struct {
-	*Logins
-	place   Place
-	bucket  jetstream.KeyValue
-	file    atomicfile.JSON[map[string]seen]
-	known   map[string]seen  // by key
-	entries map[string]entry // by key
-	secrets map[string][]byte
-	parts   map[string]int
 }
 
 func (s *sharing) begin(ctx context.Context, h *hub.Hub) (err error) {
@@ -228,7 +242,7 @@ func (s *sharing) settle(ctx context.Context, target string, host Host) error {
 		return s.note(key, nil)
 	case row != nil && (!there || e.gone):
 		return s.tell(ctx, key, host, *row)
-	case row != nil && (!noted || !was.Last.Equal(row.Last)):
+	case row != nil && (!noted || !was.Last.Equal(row.Last) || was.Rev > e.rev): // the last: the hub is another one, or as it was earlier
 		return s.note(key, &seen{e.rev, row.Last})
 	case row == nil && there && !e.gone && noted:
 		return s.clear(ctx, key, host, e)
