@@ -27,7 +27,7 @@ func TestRestored(t *testing.T) {
 	if err := errors.Join(h.Wait(t.Context()), hub.Ensure(t.Context(), h.Stream, 1)); err != nil {
 		t.Fatal(err)
 	}
-	times := uint64(0)
+	times := h.Conn.Stats().Reconnects
 	connected := func() {
 		t.Helper()
 		times++

@@ -198,7 +198,7 @@ func TestRestored(t *testing.T) {
 	if err := errors.Join(h.Wait(t.Context()), hub.Ensure(t.Context(), h.Stream, 1)); err != nil {
 		t.Fatal(err)
 	}
-	times := uint64(0)
+	times := h.Conn.Stats().Reconnects
 	connected := func() {
 		times++
 		until(t, "the hub is back", func() bool { return h.Conn.Stats().Reconnects >= times && h.Down() == nil })

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
 )
 
 const (
@@ -77,9 +78,12 @@ func (o *Owner) consumer(site string) jetstream.ConsumerConfig {
 	}
 }
 
-// at is an alert in work.
+// Answers to the hub about an alert.
+var ack, inProgress = []byte("+ACK"), []byte("+WPI")
+
+// at is an alert in work: without its mail, for many may be for long.
 type at struct {
-	msg   jetstream.Msg
+	reply string // where the hub waits to hear of it
 	since time.Time
 	said  bool // that it cannot be settled yet
 }
@@ -112,10 +116,10 @@ func (o *Owner) workSite(ctx context.Context, h *hub.Hub, site string) error {
 		case m := <-come:
 			o.take(work, m)
 			if len(work) == 1 { // it is known at once whose it is
-				o.sweep(ctx, site, work)
+				o.sweep(ctx, h, site, work)
 			}
 		case <-tick.C:
-			o.sweep(ctx, site, work)
+			o.sweep(ctx, h, site, work)
 		}
 	}
 }
@@ -161,12 +165,12 @@ func handOn(ctx context.Context, batch jetstream.MessageBatch, come chan<- jetst
 // take takes an alert into work. What cannot be read is no alert of this version: it is left to others.
 func (o *Owner) take(work map[string]at, m jetstream.Msg) {
 	var a fleet.Alert
-	if err := json.Unmarshal(m.Data(), &a); err != nil || a.Alert.ID == "" {
+	if err := json.Unmarshal(m.Data(), &a); err != nil || !incident.IsID(a.Alert.ID) {
 		o.Log.Warn("what came on the subject of alerts is none", "subject", m.Subject())
 		_ = m.Term() // or it comes once more, and is looked at once more
 		return
 	}
-	now := at{msg: m, since: o.now()}
+	now := at{reply: m.Reply(), since: o.now()}
 	if was, again := work[a.Alert.ID]; again {
 		now.since, now.said = was.since, was.said
 	}
@@ -174,7 +178,7 @@ func (o *Owner) take(work map[string]at, m jetstream.Msg) {
 }
 
 // sweep looks at every alert in work: what is settled is answered for, the rest is kept alive.
-func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
+func (o *Owner) sweep(ctx context.Context, h *hub.Hub, site string, work map[string]at) {
 	waiting := o.waiting(site)
 	if len(work) == 0 && len(waiting) == 0 {
 		return
@@ -197,7 +201,7 @@ func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
 	for id, a := range work {
 		done, err := o.settled(ctx, me, site, id, a.since)
 		if err == nil && done {
-			if a.msg.Ack() == nil {
+			if h.Conn.Publish(a.reply, ack) == nil {
 				delete(work, id)
 			}
 			continue
@@ -207,7 +211,7 @@ func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
 			work[id] = a
 			o.Log.Warn("an alert cannot be settled with the hub yet; trying again", "site", site, "alert", short(id), "err", human.OneLine(err))
 		}
-		_ = a.msg.InProgress() // or it is handed to others, which is no harm
+		_ = h.Conn.Publish(a.reply, inProgress) // or it is handed to others, which is no harm
 	}
 }
 
