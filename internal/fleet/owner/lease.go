@@ -21,11 +21,15 @@ const (
 	provenFor  = 10 * time.Second // an epoch that was not proven for so long may be over
 	staleAfter = 22 * time.Second // an owner that has given no sign of life for so long, as this collector saw it, is gone
 	unfitAfter = 3 * staleAfter   // a collector that leaves sites to others waits for them
-	askFor     = 10 * time.Second // the hub, at most
+	askFor     = 10 * time.Second // the hub, at most, for one answer and what takes a few
+	alertFor   = time.Second      // more for each alert, of what takes a few for each
 	aloneAfter = time.Minute      // without an answer of the hub, an incident is sealed alone
 	stuckAfter = time.Minute      // for so long an owner waits for somebody who has claimed what was released
 	againAfter = 10 * time.Second // and up to as much again: whose it is is asked again without a nudge
 )
+
+// asking is how long it may take to ask about so many alerts one after the other, of a hub that may be far away.
+func asking(alerts int) time.Duration { return askFor + time.Duration(alerts)*alertFor }
 
 // A lease is what is known of the epoch of one site.
 type lease struct {

@@ -170,7 +170,7 @@ func (o *Owner) Own(ctx context.Context, in incident.Incident, hosts []evidence.
 }
 
 func (o *Owner) own(ctx context.Context, in incident.Incident, hosts []evidence.Host) (runner.Verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	v, by, err := o.judge(ctx, in, claims.HasOf(in.Asked, hosts), coverageOf(hosts))
 	switch {
@@ -353,7 +353,7 @@ func (o *Owner) commit(ctx context.Context, in incident.Incident, m evidence.Man
 
 // keep has the hub know of a supplement.
 func (o *Owner) keep(ctx context.Context, in incident.Incident, m evidence.Manifest, v claims.Verdict) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	b, err := o.bucket(ctx, fleet.ClaimBucket)
 	if err != nil {

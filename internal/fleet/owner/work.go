@@ -198,7 +198,12 @@ func (o *Owner) sweep(ctx context.Context, h *hub.Hub, site string, work map[str
 		}
 		return // the hub hands its alerts to others when nobody answers for them
 	}
+	began := o.now()
 	for id, a := range work {
+		if o.since(began) > o.pace(workEvery) { // the owner has to show that it lives: the rest has the next turn
+			_ = h.Conn.Publish(a.reply, inProgress)
+			continue
+		}
 		done, err := o.settled(ctx, me, site, id, a.since)
 		if err == nil && done {
 			if h.Conn.Publish(a.reply, ack) == nil {
