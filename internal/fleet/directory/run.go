@@ -26,8 +26,7 @@ const (
 )
 
 // Run says what the collector reaches, and hears what others do, until ctx ends or the hub is
-// away. me is its name, own are its entries; Since is filled in. Each time the connection was lost it begins anew: the hub
-// may know less than before, and a watch goes on after what it has heard last.
+// away. me is its name, own are its entries; Since is filled in. Each time the watch is over it begins anew.
 func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
 	for {
 		if err := d.follow(ctx, h, me, own); err != nil {
@@ -41,11 +40,11 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 
 // follow is Run until the connection was lost.
 func (d *Directory) follow(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
-	lost := h.Conn.Stats().Reconnects
 	bucket, err := open(ctx, h)
 	if err != nil {
 		return err
 	}
+	watched := h.Watching(ctx, bucket)
 	watch, err := bucket.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the directory of the fleet: %w", err)
@@ -86,7 +85,7 @@ func (d *Directory) follow(ctx context.Context, h *hub.Hub, me string, own []fle
 			}
 		case <-save.C:
 			l.save()
-			if h.Conn.Stats().Reconnects != lost {
+			if watched.Over(ctx) {
 				return nil
 			}
 		case <-ctx.Done():

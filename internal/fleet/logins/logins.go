@@ -83,8 +83,7 @@ type entry struct {
 	gone bool // somebody has logged in
 }
 
-// Run shares refusals until ctx ends or the hub is away. Each time the connection was lost it begins anew: the hub may know
-// less than before, and a watch goes on after what it has heard last.
+// Run shares refusals until ctx ends or the hub is away. Each time the watch is over it begins anew.
 func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 	p, member := l.Place()
 	if !member {
@@ -102,7 +101,7 @@ func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 	}
 }
 
-// sharing is one run, until the connection was lost.
+// sharing is one watch of the bucket.
 type sharing struct {
 	*Logins
 	place   Place
@@ -115,10 +114,10 @@ type sharing struct {
 }
 
 func (s *sharing) follow(ctx context.Context, h *hub.Hub) error {
-	lost := h.Conn.Stats().Reconnects
 	if err := s.begin(ctx, h); err != nil {
 		return err
 	}
+	watched := h.Watching(ctx, s.bucket)
 	watch, err := s.bucket.Watch(ctx, prefix+">")
 	if err != nil {
 		return fmt.Errorf("watch the refused logins of the fleet: %w", err)
@@ -145,7 +144,7 @@ func (s *sharing) follow(ctx context.Context, h *hub.Hub) error {
 			return ctx.Err()
 		}
 		if look && whole {
-			if h.Down() != nil || h.Conn.Stats().Reconnects != lost {
+			if watched.Over(ctx) {
 				return nil
 			}
 			if err := s.look(ctx); err != nil {
