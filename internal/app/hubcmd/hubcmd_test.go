@@ -86,6 +86,11 @@ func TestEmbedded(t *testing.T) {
 	if err := json.Unmarshal([]byte(doc), &m); err != nil || !m.Applied || len(m.Settings) != 1 || m.Settings[0].Collector != "dmz-b" {
 		t.Errorf("%v: %s", err, doc)
 	}
+	for _, tenant := range []string{"second", "third", "fourth"} { // each finds room
+		if err := run(t.Context(), &out, false, "init", dir, "--tenant", tenant, "--collector", "dmz-a", "--wait", "1m"); err != nil {
+			t.Fatalf("tenant %s: %v", tenant, err)
+		}
+	}
 	end()
 
 	out = buffer{}

@@ -26,12 +26,25 @@ const (
 )
 
 // Run says what the collector reaches, and hears what others do, until ctx ends or the hub is
-// away. me is its name, own are its entries; Since is filled in.
+// away. me is its name, own are its entries; Since is filled in. Each time the watch is over it begins anew.
 func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
+	for {
+		if err := d.follow(ctx, h, me, own); err != nil {
+			return err
+		}
+		if err := h.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// follow is Run until the connection was lost.
+func (d *Directory) follow(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
 	bucket, err := open(ctx, h)
 	if err != nil {
 		return err
 	}
+	watched := h.Watching(ctx, bucket)
 	watch, err := bucket.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the directory of the fleet: %w", err)
@@ -72,6 +85,9 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 			}
 		case <-save.C:
 			l.save()
+			if watched.Over(ctx) {
+				return nil
+			}
 		case <-ctx.Done():
 			err = ctx.Err()
 		}

@@ -17,7 +17,6 @@ import (
 const (
 	mostConsumers = 50_000
 	mostStreams   = 32
-	memoryBytes   = 256 << 20 // of consumers that read once
 )
 
 // users makes the credentials files that are missing, of users that never had one, and anew of
@@ -124,7 +123,9 @@ func (m *maker) account(t Tenant) *jwt.AccountClaims {
 	k := m.keys.tenants[t.Name]
 	a := jwt.NewAccountClaims(public(k.account))
 	a.Name = t.Name
-	a.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: memoryBytes, DiskStorage: jwt.NoLimit, Streams: mostStreams, Consumer: mostConsumers}
+	// Memory that an account may have is reserved for it by a server that is alone, which has little: a second tenant would
+	// have none. Streams are what takes it, and no user of a tenant may make any.
+	a.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: mostStreams, Consumer: mostConsumers}
 	a.SigningKeys.AddScopedSigner(Collector().scope(public(k.collector), collectorKey))
 	a.SigningKeys.AddScopedSigner(Viewing().scope(public(k.viewer), viewerKey))
 	for _, u := range t.Users {

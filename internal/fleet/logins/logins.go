@@ -83,16 +83,41 @@ type entry struct {
 	gone bool // somebody has logged in
 }
 
-// Run shares refusals until ctx ends or the hub is away.
+// Run shares refusals until ctx ends or the hub is away. Each time the watch is over it begins anew.
 func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 	p, member := l.Place()
 	if !member {
 		return errors.New("the configuration has no fleet any more")
 	}
-	s := &sharing{Logins: l, place: p, file: incident.File[map[string]seen](l.Store, filepath.Join(l.Store.Dir, "fleet", "logins.json")), entries: map[string]entry{}, secrets: map[string][]byte{}}
+	secrets := map[string][]byte{}
+	for {
+		s := &sharing{Logins: l, place: p, file: incident.File[map[string]seen](l.Store, filepath.Join(l.Store.Dir, "fleet", "logins.json")), entries: map[string]entry{}, secrets: secrets}
+		if err := s.follow(ctx, h); err != nil {
+			return err
+		}
+		if err := h.Wait(ctx); err != nil {
+			return cmp.Or(ctx.Err(), err)
+		}
+	}
+}
+
+// sharing is one watch of the bucket.
+type sharing struct {
+	*Logins
+	place   Place
+	bucket  jetstream.KeyValue
+	file    atomicfile.JSON[map[string]seen]
+	known   map[string]seen  // by key
+	entries map[string]entry // by key
+	secrets map[string][]byte
+	parts   map[string]int
+}
+
+func (s *sharing) follow(ctx context.Context, h *hub.Hub) error {
 	if err := s.begin(ctx, h); err != nil {
 		return err
 	}
+	watched := h.Watching(ctx, s.bucket)
 	watch, err := s.bucket.Watch(ctx, prefix+">")
 	if err != nil {
 		return fmt.Errorf("watch the refused logins of the fleet: %w", err)
@@ -119,26 +144,14 @@ func (l *Logins) Run(ctx context.Context, h *hub.Hub) error {
 			return ctx.Err()
 		}
 		if look && whole {
-			if err := h.Down(); err != nil {
-				return err
+			if watched.Over(ctx) {
+				return nil
 			}
 			if err := s.look(ctx); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// sharing is one run.
-type sharing struct {
-	*Logins
-	place   Place
-	bucket  jetstream.KeyValue
-	file    atomicfile.JSON[map[string]seen]
-	known   map[string]seen  // by key
-	entries map[string]entry // by key
-	secrets map[string][]byte
-	parts   map[string]int
 }
 
 func (s *sharing) begin(ctx context.Context, h *hub.Hub) (err error) {
@@ -228,7 +241,7 @@ func (s *sharing) settle(ctx context.Context, target string, host Host) error {
 		return s.note(key, nil)
 	case row != nil && (!there || e.gone):
 		return s.tell(ctx, key, host, *row)
-	case row != nil && (!noted || !was.Last.Equal(row.Last)):
+	case row != nil && (!noted || !was.Last.Equal(row.Last) || was.Rev > e.rev): // the last: the hub is another one, or as it was earlier
 		return s.note(key, &seen{e.rev, row.Last})
 	case row == nil && there && !e.gone && noted:
 		return s.clear(ctx, key, host, e)

@@ -186,6 +186,67 @@ func TestLogins(t *testing.T) {
 	}
 }
 
+// TestRestored: on a hub that was brought back as it was earlier, or made anew, refusals are shared as before, and a
+// success lets all try again.
+func TestRestored(t *testing.T) {
+	s := testserver.StartNATS(t, testserver.NATSOptions{})
+	h, err := hub.Open(hub.Options{Servers: []string{s.URL}, TLS: s.ClientTLS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := errors.Join(h.Wait(t.Context()), hub.Ensure(t.Context(), h.Stream, 1)); err != nil {
+		t.Fatal(err)
+	}
+	times := h.Conn.Stats().Reconnects
+	connected := func() {
+		times++
+		until(t, "the hub is back", func() bool { return h.Conn.Stats().Reconnects >= times && h.Down() == nil })
+	}
+	data, kept := filepath.Join(s.Dir, "js"), filepath.Join(t.TempDir(), "js")
+	s.Stop()
+	if err := os.CopyFS(kept, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	connected()
+
+	a, b := begin(t, "a", "Xk4-2718281828"), begin(t, "b", "Xk4-2718281828")
+	a.run(h)
+	b.run(h)
+	for range 2 { // the bucket gets on
+		a.refused()
+		until(t, "b is blocked", b.blocked)
+		a.succeeded()
+		until(t, "b may log in", func() bool { return !b.blocked() })
+	}
+	a.refused()
+	until(t, "b is blocked", b.blocked)
+
+	s.Stop()
+	if err := errors.Join(os.RemoveAll(data), os.Rename(kept, data)); err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	connected()
+	kv, err := h.Stream.KeyValue(t.Context(), fleet.LoginBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the hub knows of it again", func() bool { _, err := kv.Get(t.Context(), keyOf(a)); return err == nil })
+	time.Sleep(2 * lookEvery) // so that both have taken it in
+	a.succeeded()
+	until(t, "b may log in", func() bool { return !b.blocked() })
+	time.Sleep(2 * lookEvery)
+	if a.blocked() || b.blocked() {
+		t.Errorf("blocked again: a %v, b %v", a.blocked(), b.blocked())
+	}
+	b.refused()
+	until(t, "a is blocked", a.blocked)
+	a.end()
+	b.end()
+}
+
 // TestPrint: of one secret the hub gets the same twelve bits for whatever host, and no more; of
 // another tenant or user others.
 func TestPrint(t *testing.T) {

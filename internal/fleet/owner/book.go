@@ -10,13 +10,15 @@ import (
 	"rtmtgrab/internal/fleet/owner/claims"
 )
 
-// kv is a bucket of the hub as claims need it; heard is called after each answer.
+// kv is a bucket of the hub as claims need it; heard is called after each answer, for which it waits askFor.
 type kv struct {
 	jetstream.KeyValue
 	heard func()
 }
 
 func (b kv) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	e, err := b.KeyValue.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		b.heard()
@@ -30,11 +32,15 @@ func (b kv) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 }
 
 func (b kv) Create(ctx context.Context, key string, value []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	at, err := b.KeyValue.Create(ctx, key, value)
 	return at, b.moved(err)
 }
 
 func (b kv) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	at, err := b.KeyValue.Update(ctx, key, value, revision)
 	return at, b.moved(err)
 }

@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,11 +21,15 @@ const (
 	provenFor  = 10 * time.Second // an epoch that was not proven for so long may be over
 	staleAfter = 22 * time.Second // an owner that has given no sign of life for so long, as this collector saw it, is gone
 	unfitAfter = 3 * staleAfter   // a collector that leaves sites to others waits for them
-	askFor     = 10 * time.Second // the hub, at most
+	askFor     = 10 * time.Second // the hub, at most, for one answer and what takes a few
+	alertFor   = time.Second      // more for each alert, of what takes a few for each
 	aloneAfter = time.Minute      // without an answer of the hub, an incident is sealed alone
 	stuckAfter = time.Minute      // for so long an owner waits for somebody who has claimed what was released
 	againAfter = 10 * time.Second // and up to as much again: whose it is is asked again without a nudge
 )
+
+// asking is how long it may take to ask about so many alerts one after the other, of a hub that may be far away.
+func asking(alerts int) time.Duration { return askFor + time.Duration(alerts)*alertFor }
 
 // A lease is what is known of the epoch of one site.
 type lease struct {
@@ -33,6 +38,7 @@ type lease struct {
 	changed  time.Time
 	mine     uint64    // the epoch that this collector has taken in this life; 0: none
 	proven   time.Time // when mine was last the one of the bucket
+	older    time.Time // since when the bucket has shown nothing but earlier revisions; zero: it does not
 
 	wanted, asked time.Time // of who is unfit: since when, and last
 }
@@ -69,13 +75,21 @@ func (o *Owner) epoch(ctx context.Context, site string) (lease, error) {
 	return o.saw(site, e, at, asked), nil
 }
 
-// saw takes in an epoch that the bucket had after asked. What was read may be older than what is known.
+// saw takes in an epoch that the bucket had after asked. What was read may be older than what is known, for a
+// while: of a hub that was made anew, or brought back as it was earlier, nothing is known.
 func (o *Owner) saw(site string, e fleet.Epoch, at uint64, asked time.Time) lease {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	l := o.leases[site]
-	if at < l.revision {
+	switch {
+	case at >= l.revision:
+		l.older = time.Time{}
+	case l.older.IsZero() || o.since(l.older) < o.pace(staleAfter):
+		l.older = cmp.Or(l.older, asked)
+		o.leases[site] = l
 		return l
+	default:
+		l = lease{wanted: l.wanted, asked: l.asked}
 	}
 	if at != l.revision || l.changed.IsZero() {
 		l.changed = asked
@@ -105,7 +119,8 @@ func (o *Owner) hold(ctx context.Context, site string, pinned bool) (claims.Me, 
 	if !l.isMine() && (l.epoch.Owner == o.name() || gone || l.revision == 0 && pinned) {
 		l, err = o.seize(ctx, site, l)
 	}
-	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: l.isMine()}, l.epoch.Owner, err
+	owner := l.isMine() && o.since(l.proven) < o.pace(provenFor)
+	return claims.Me{Collector: o.name(), Epoch: l.epoch.Number, Owner: owner}, l.epoch.Owner, err
 }
 
 // holdLast is hold for who is unfit: it takes the site when it has wanted it for long and nobody else has come

@@ -67,7 +67,7 @@ type state struct {
 	leases  map[string]lease // by site
 	buckets map[string]kv    // of hub, by name
 	hub     *hub.Hub
-	stand   map[string]string  // incidents that stand by to be sealed, and their sites
+	stand   map[string]stand   // incidents that stand by to be sealed
 	silent  map[string]silence // collectors of which nothing is heard
 	fresh   chan struct{}      // size 1: an incident was sealed
 }
@@ -75,7 +75,7 @@ type state struct {
 // New has an Owner know when it began.
 func New(o *Owner) *Owner {
 	o.begun = o.now()
-	o.leases, o.buckets, o.stand = map[string]lease{}, map[string]kv{}, map[string]string{}
+	o.leases, o.buckets, o.stand = map[string]lease{}, map[string]kv{}, map[string]stand{}
 	o.silent, o.fresh = map[string]silence{}, make(chan struct{}, 1)
 	return o
 }
@@ -163,19 +163,21 @@ func (o *Owner) Own(ctx context.Context, in incident.Incident, hosts []evidence.
 		return runner.Verdict{}, nil
 	}
 	v, err := o.own(ctx, in, hosts)
-	o.stands(in, err != nil || v.Act == runner.ActWait && !v.Delivery)
+	if err == nil {
+		o.stands(in, v.Act == runner.ActWait && !v.Delivery)
+	}
 	return v, err
 }
 
 func (o *Owner) own(ctx context.Context, in incident.Incident, hosts []evidence.Host) (runner.Verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	v, by, err := o.judge(ctx, in, claims.HasOf(in.Asked, hosts), coverageOf(hosts))
 	switch {
 	case errors.Is(err, claims.ErrBusy), errors.Is(err, claims.ErrMoved):
 		return runner.Verdict{Act: runner.ActWait, By: in.Fleet.StandingBy, Delivery: in.Fleet.Delivery}, nil
-	case err != nil && !in.Fleet.Delivery && o.alone(): // where it is known to be sealed that is waited for
-		o.Log.Warn("no hub has answered for long: the incident is sealed unclaimed", "incident", in.ID, "err", err)
+	case err != nil && (o.inVain(in) || o.alone()) && !in.Fleet.Delivery: // where it is known to be sealed that is waited for
+		o.Log.Warn("no hub has answered for long, or it takes no claims: the incident is sealed unclaimed", "incident", in.ID, "err", err)
 		return runner.Verdict{Act: runner.ActAlone}, nil
 	case err != nil:
 		return runner.Verdict{}, err
@@ -183,15 +185,34 @@ func (o *Owner) own(ctx context.Context, in incident.Incident, hosts []evidence.
 	return o.verdict(in, v, by), nil
 }
 
+// A stand is an incident that stands by.
+type stand struct {
+	site string
+	vain time.Time // since when nobody could say whose it is; zero: somebody has
+}
+
 // stands notes whether an incident stands by.
 func (o *Owner) stands(in incident.Incident, does bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if does {
-		o.stand[in.Key] = in.Site
+		o.stand[in.Key] = stand{site: in.Site}
 	} else {
 		delete(o.stand, in.Key)
 	}
+}
+
+// inVain notes that whose an incident is cannot be found out, and reports whether that has lasted: a hub that answers,
+// and has no room for claims, say, is as good as none.
+func (o *Owner) inVain(in incident.Incident) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.stand[in.Key]
+	if s.vain.IsZero() {
+		s = stand{in.Site, o.now()}
+		o.stand[in.Key] = s
+	}
+	return o.since(s.vain) >= o.pace(aloneAfter)
 }
 
 // waiting are the incidents of a site that stand by.
@@ -200,7 +221,7 @@ func (o *Owner) waiting(site string) (keys []string) {
 	defer o.mu.Unlock()
 	for key, of := range o.stand {
 		switch {
-		case of != site:
+		case of.site != site:
 		case !o.Runner.WorksOn(key): // it is another's, or gone
 			delete(o.stand, key)
 		default:
@@ -332,7 +353,7 @@ func (o *Owner) commit(ctx context.Context, in incident.Incident, m evidence.Man
 
 // keep has the hub know of a supplement.
 func (o *Owner) keep(ctx context.Context, in incident.Incident, m evidence.Manifest, v claims.Verdict) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	b, err := o.bucket(ctx, fleet.ClaimBucket)
 	if err != nil {

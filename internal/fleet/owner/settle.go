@@ -34,11 +34,12 @@ func (o *Owner) settled(ctx context.Context, me claims.Me, site, alert string, s
 		}
 		return false, nil
 	case in.Key != "" && in.Fleet.Claimed:
-		return true, o.mark(ctx, b, in)
+		return true, o.mark(ctx, b, in, alert)
 	case in.Key != "" && len(in.Fleet.SupplementOf) > 0:
 		return true, nil
 	case in.Key != "":
-		return o.merge(ctx, in.Key)
+		o.sealed() // it is put together beside, which may take long
+		return !o.mayMerge(in), nil
 	}
 	claim, there, err := claims.ClaimOf(ctx, b, site, alert)
 	if err != nil || there && (!claim.Sealed.IsZero() || claim.Released != "") {
@@ -91,12 +92,13 @@ func (o *Owner) incidentOf(site, alert string) (in incident.Incident, d incident
 	return in, d, err
 }
 
-// mark has the claims of a sealed incident say that they are final, and takes up who supplements it.
-func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident) error {
+// mark has the claims of some alerts of a sealed incident say that they are final, and takes up who supplements it.
+func (o *Owner) mark(ctx context.Context, b kv, in incident.Incident, alerts ...string) error {
 	s, there, err := claims.SealingOf(ctx, b, in.Site, o.name(), in.Key)
 	if err != nil || !there {
 		return err
 	}
+	s.Alerts = slices.DeleteFunc(s.Alerts, func(a string) bool { return !slices.Contains(alerts, a) })
 	if err := claims.Mark(ctx, b, in.Site, s); err != nil {
 		return err
 	}
@@ -137,17 +139,19 @@ type todo struct {
 	open   map[string]incident.Incident // sealed alone; what settleAlone asks of them
 	recent map[string]*looked           // links that may come
 	untold map[string]bool              // that they are delivered
+	said   map[string]bool              // of those of open, that it does not succeed yet
 }
 
 // putTogether settles what was sealed alone, until ctx ends, says what is delivered, and keeps links up
 // to date.
 func (o *Owner) putTogether(ctx context.Context) {
-	d := &todo{map[string]time.Time{}, map[string]incident.Incident{}, map[string]*looked{}, map[string]bool{}}
+	d := &todo{map[string]time.Time{}, map[string]incident.Incident{}, map[string]*looked{}, map[string]bool{}, map[string]bool{}}
 	for ctx.Err() == nil {
 		o.note(d)
 		for key, in := range d.open {
-			if o.settleAlone(ctx, key, in) {
+			if o.settleAlone(ctx, key, in, d.said) {
 				delete(d.open, key)
+				delete(d.said, key)
 			}
 		}
 		o.tellDelivered(ctx, d.untold)
@@ -183,18 +187,24 @@ func (o *Owner) note(d *todo) {
 
 // settleAlone puts an incident together with others that was sealed alone: marked so, or because nobody
 // knew that others watch the site; of the latter those that were sealed long ago stay as they are.
-func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Incident) (done bool) {
-	if !in.Fleet.Unclaimed && o.since(sealedAt(in)) >= linksFor {
+func (o *Owner) settleAlone(ctx context.Context, key string, in incident.Incident, said map[string]bool) (done bool) {
+	if !o.mayMerge(in) {
 		return true
 	}
 	if !o.shares(in.Site) {
 		return false
 	}
 	done, err := o.merge(ctx, key)
-	if err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) {
+	if err != nil && !unfinished(err) && !errors.Is(err, incident.ErrBusy) && !said[key] {
+		said[key] = true
 		o.Log.Warn("an incident that was sealed alone is not put together with others yet; trying again", "key", key, "err", human.OneLine(err))
 	}
 	return done && err == nil
+}
+
+// mayMerge reports whether an incident that was sealed alone is put together with others.
+func (o *Owner) mayMerge(in incident.Incident) bool {
+	return in.Fleet.Unclaimed || o.since(sealedAt(in)) < linksFor
 }
 
 const (
@@ -245,14 +255,14 @@ func (o *Owner) lookAtLinks(ctx context.Context, recent map[string]*looked) {
 }
 
 func (o *Owner) lookAtOne(ctx context.Context, in incident.Incident, first bool) error {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	b, err := o.bucket(ctx, fleet.ClaimBucket)
 	if err != nil {
 		return err
 	}
 	if first {
-		return o.mark(ctx, b, in)
+		return o.mark(ctx, b, in, in.AlertIDs()...)
 	}
 	s, _, err := claims.SealingOf(ctx, b, in.Site, o.name(), in.Key)
 	if err != nil {
@@ -284,7 +294,7 @@ func (o *Owner) merge(ctx context.Context, key string) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*askFor)
+	ctx, cancel := context.WithTimeout(ctx, asking(len(in.Members)))
 	defer cancel()
 	v, _, err := o.judge(ctx, in, claims.HasOf(m.Asked, m.Hosts), m.Coverage)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/incident"
 )
 
 const (
@@ -77,10 +78,14 @@ func (o *Owner) consumer(site string) jetstream.ConsumerConfig {
 	}
 }
 
-// at is an alert in work.
+// Answers to the hub about an alert.
+var ack, inProgress = []byte("+ACK"), []byte("+WPI")
+
+// at is an alert in work: without its mail, for many may be for long.
 type at struct {
-	msg   jetstream.Msg
+	reply string // where the hub waits to hear of it
 	since time.Time
+	said  bool // that it cannot be settled yet
 }
 
 // workSite takes the alerts of a site that the hub hands to this collector, and answers for each when it is settled.
@@ -111,10 +116,10 @@ func (o *Owner) workSite(ctx context.Context, h *hub.Hub, site string) error {
 		case m := <-come:
 			o.take(work, m)
 			if len(work) == 1 { // it is known at once whose it is
-				o.sweep(ctx, site, work)
+				o.sweep(ctx, h, site, work)
 			}
 		case <-tick.C:
-			o.sweep(ctx, site, work)
+			o.sweep(ctx, h, site, work)
 		}
 	}
 }
@@ -160,20 +165,20 @@ func handOn(ctx context.Context, batch jetstream.MessageBatch, come chan<- jetst
 // take takes an alert into work. What cannot be read is no alert of this version: it is left to others.
 func (o *Owner) take(work map[string]at, m jetstream.Msg) {
 	var a fleet.Alert
-	if err := json.Unmarshal(m.Data(), &a); err != nil || a.Alert.ID == "" {
+	if err := json.Unmarshal(m.Data(), &a); err != nil || !incident.IsID(a.Alert.ID) {
 		o.Log.Warn("what came on the subject of alerts is none", "subject", m.Subject())
 		_ = m.Term() // or it comes once more, and is looked at once more
 		return
 	}
-	since := o.now()
+	now := at{reply: m.Reply(), since: o.now()}
 	if was, again := work[a.Alert.ID]; again {
-		since = was.since
+		now.since, now.said = was.since, was.said
 	}
-	work[a.Alert.ID] = at{m, since}
+	work[a.Alert.ID] = now
 }
 
 // sweep looks at every alert in work: what is settled is answered for, the rest is kept alive.
-func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
+func (o *Owner) sweep(ctx context.Context, h *hub.Hub, site string, work map[string]at) {
 	waiting := o.waiting(site)
 	if len(work) == 0 && len(waiting) == 0 {
 		return
@@ -193,18 +198,25 @@ func (o *Owner) sweep(ctx context.Context, site string, work map[string]at) {
 		}
 		return // the hub hands its alerts to others when nobody answers for them
 	}
+	began := o.now()
 	for id, a := range work {
+		if o.since(began) > o.pace(workEvery) { // the owner has to show that it lives: the rest has the next turn
+			_ = h.Conn.Publish(a.reply, inProgress)
+			continue
+		}
 		done, err := o.settled(ctx, me, site, id, a.since)
 		if err == nil && done {
-			if a.msg.Ack() == nil {
+			if h.Conn.Publish(a.reply, ack) == nil {
 				delete(work, id)
 			}
 			continue
 		}
-		if err != nil && !unfinished(err) {
+		if err != nil && !unfinished(err) && !a.said {
+			a.said = true
+			work[id] = a
 			o.Log.Warn("an alert cannot be settled with the hub yet; trying again", "site", site, "alert", short(id), "err", human.OneLine(err))
 		}
-		_ = a.msg.InProgress() // or it is handed to others, which is no harm
+		_ = h.Conn.Publish(a.reply, inProgress) // or it is handed to others, which is no harm
 	}
 }
 

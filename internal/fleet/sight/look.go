@@ -35,7 +35,7 @@ func (s *Sight) look(ctx context.Context, h *hub.Hub, b buckets, me string) erro
 
 // follow looks until the connection was lost.
 func (s *Sight) follow(ctx context.Context, h *hub.Hub, b buckets, me string) error {
-	lost := h.Conn.Stats().Reconnects
+	watched := h.Watching(ctx, b.presence)
 	words, err := b.status.WatchAll(ctx)
 	if err != nil {
 		return refused(ctx, h, b.status, err)
@@ -62,7 +62,7 @@ func (s *Sight) follow(ctx context.Context, h *hub.Hub, b buckets, me string) er
 			}
 			s.presence(e)
 		case <-tick.C:
-			if h.Down() != nil || h.Conn.Stats().Reconnects != lost {
+			if watched.Over(ctx) {
 				return nil
 			}
 			s.judge(ctx, b, me)

@@ -37,6 +37,7 @@ func (t *table) begin(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.floor, t.heard, t.fresh = now, map[string]time.Time{}, map[string]bool{}
+	t.spoken = 0 // the hub may be one that was made anew, or is as it was earlier
 	if t.known == nil {
 		t.known = map[string]known{}
 	}

@@ -28,10 +28,20 @@ func (c caller) claim(ctx context.Context, alert string) (v fleet.Claim, at uint
 
 func (c caller) sealing(ctx context.Context, collector, key string) (v fleet.Sealing, at uint64, there bool, err error) {
 	at, there, err = read(ctx, c.Book, fleet.SealingKey(c.site, collector, key), &v)
+	if there && (v.Collector != collector || v.Key != key) {
+		return fleet.Sealing{}, 0, false, fmt.Errorf("the sealing %s of collector %s in the fleet's claims is of another one", key, collector)
+	}
 	return v, at, there, err
 }
 
+// maxKey is longer than any key of ours. Others may have written names of any length into what keys are made of, and who
+// asks for one that is too long loses the connection to the hub.
+const maxKey = 1000
+
 func read(ctx context.Context, b Book, key string, into any) (at uint64, there bool, err error) {
+	if len(key) > maxKey {
+		return 0, false, fmt.Errorf("%.60s... is no key of the fleet's claims: it has %d bytes", key, len(key))
+	}
 	value, at, err := b.Get(ctx, key)
 	if errors.Is(err, ErrNone) {
 		return 0, false, nil
