@@ -1,6 +1,7 @@
 package oneshot
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,5 +45,23 @@ func TestAdhocAddress(t *testing.T) {
 		if err != nil || s.Host.Name != want || !strings.Contains(s.Host.Address, strings.Trim(strings.Split(arg, "@")[1][:8], "[]")) {
 			t.Errorf("%s: %q at %q, %v, want %q", arg, s.Host.Name, s.Host.Address, err, want)
 		}
+	}
+}
+
+// Who stops a grab without a configuration hears what stays where if he does not wait.
+func TestSayWhere(t *testing.T) {
+	stop, said := make(chan struct{}), make(chan string, 1)
+	e := Effort{Stop: stop, Say: func(format string, args ...any) { said <- fmt.Sprintf(format, args...) }}
+	end := (&Grab{Store: "there", Scratch: true}).sayWhere(e)
+	close(stop)
+	if got := <-said; !strings.Contains(got, "there") || !strings.Contains(got, "credentials") {
+		t.Error(got)
+	}
+	end()
+
+	(&Grab{Store: "there", Scratch: true}).sayWhere(Effort{Say: e.Say})()
+	(&Grab{Store: "there"}).sayWhere(e)()
+	if len(said) > 0 {
+		t.Error(<-said)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -88,6 +89,7 @@ func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store,
 		return nil, incident.Incident{}, err
 	}
 	g.shareRoom()
+	defer g.sayWhere(e)()
 	t := g.tracing(store, &e, !f.NoTraces)
 	defer t.close()
 	r := g.runner(store, e)
@@ -103,6 +105,23 @@ func (g *Grab) Once(ctx context.Context, f *Request, e Effort) (*incident.Store,
 		err = fmt.Errorf("incident %s: %w", in.ID, err)
 	}
 	return store, in, err
+}
+
+// sayWhere tells who stops a grab what stays if he ends it at once, for nobody clears that then.
+func (g *Grab) sayWhere(e Effort) (end func()) {
+	if !g.Scratch {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-e.Stop:
+			e.Say("stopping; if you end it at once, what was copied stays in %s: remove it, it contains credentials", g.Store)
+		case <-done:
+		}
+	})
+	return func() { close(done); wg.Wait() }
 }
 
 // Clear removes the store if it is a temporary folder.
