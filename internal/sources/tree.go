@@ -41,11 +41,14 @@ func (s *search) addFolder(dir string, several bool) error {
 	}
 	n := 0
 	return wrap(dir, fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
-		if err == nil {
-			err = s.set.ctx.Err()
-		}
-		if err != nil {
+		switch stopped := s.set.ctx.Err(); {
+		case stopped != nil:
+			return stopped
+		case err != nil && name == ".":
 			return err
+		case err != nil: // the rest is read all the same
+			s.set.notes.add("%s%s was skipped: %v", prefix, name, err)
+			return fs.SkipDir
 		}
 		switch {
 		case e.IsDir() && strings.Count(name, "/") >= maxDepth:
