@@ -28,8 +28,8 @@ func (t *Notifier) about(ctx context.Context, in incident.Incident, e incidentEv
 		return channel.Incident{}, err
 	}
 	n := channel.Incident{Key: in.Key, Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Window: m.Asked, Coverage: string(m.Coverage), Found: e.found}
-	if !in.Fleet.IsZero() {
-		n.Key = in.ID // the same for all collectors of the site
+	if e.What == runner.EventSealed || !in.Fleet.IsZero() {
+		n.Key = in.ID // final then, and the same at all collectors of a site, who may not have known of each other yet
 	}
 	n.CUCM = namesOf(t.store, in.Key)
 	if e.What == runner.EventFirstPass {

@@ -101,6 +101,30 @@ func TestTellerOthers(t *testing.T) {
 	}
 }
 
+// TestSealedAlike: collectors that sealed the same before they knew of each other tell it under one ID, whatever
+// their incidents were called when they began.
+func TestSealedAlike(t *testing.T) {
+	ids := map[string]bool{}
+	for _, key := range []string{"20260302T141407Z-hq-3fa2c1", "20260302T141409Z-hq-b00c5e"} {
+		store, err := incident.OpenStore(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := incident.Incident{Key: key, ID: "20260302T141407Z-hq-3fa2c1", Site: "hq", Kind: incident.KindAlert, State: incident.Sealed, Revision: 1, Asked: evidence.NewWindow(time.Now().Add(-time.Hour), time.Now())}
+		if err := errors.Join(store.Create(key), store.Save(in)); err != nil {
+			t.Fatal(err)
+		}
+		about, err := New(store, proof.Key{}, slog.New(slog.DiscardHandler), nil, nil).about(t.Context(), in, incidentEvent{Event: runner.Event{What: runner.EventSealed, Key: key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[channel.Told(time.Now(), channel.KindSealed, about).ID] = true
+	}
+	if len(ids) != 1 {
+		t.Error(ids)
+	}
+}
+
 // TestLooked: a look that is over is told with what it found, whether or not its
 // goroutine has come to its end, one whose time is over without, and others wait.
 func TestLooked(t *testing.T) {
