@@ -63,7 +63,13 @@ func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 	t.mu.Lock()
 	t.dispatcher = dispatcher
 	t.mu.Unlock()
-	t.News.listen(dispatcher != nil && slices.Contains(cfg.Notify.On, "incidents"))
+	wanted := cfg.Notify != nil && slices.Contains(cfg.Notify.On, "incidents")
+	if !wanted { // what is sealed until somebody wants to know again is not told then
+		if err := t.store.Remove(toldFile(t.store)); err != nil {
+			t.log.Warn("which incidents were told cannot be forgotten", "err", err)
+		}
+	}
+	t.News.listen(dispatcher != nil && wanted)
 	if dispatcher == nil {
 		return
 	}
