@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,13 +209,14 @@ func TestCanaryDenied(t *testing.T) {
 		w := newWatched(t, filepath.Join(t.TempDir(), "canary.json"))
 		w.Up(true)
 		w.set(0, fmt.Errorf("send: %w", deniedLogin{errors.New("535 no")}))
-		tries, send := 0, w.Send
-		w.Send = func(ctx context.Context, tok Token) error { tries++; return send(ctx, tok) }
+		var tries atomic.Int64
+		send := w.Send
+		w.Send = func(ctx context.Context, tok Token) error { tries.Add(1); return send(ctx, tok) }
 		stop := w.start(t)
 		time.Sleep(time.Hour - time.Second)
 		synctest.Wait()
-		if tries > 6 {
-			t.Errorf("%d logins in an hour", tries)
+		if n := tries.Load(); n > 6 {
+			t.Errorf("%d logins in an hour", n)
 		}
 		w.set(0, nil)
 		time.Sleep(11 * time.Minute)
