@@ -184,6 +184,9 @@ func (w *Collector) Run(ctx context.Context) error {
 	if err := material.Sweep(w.Store); err != nil {
 		w.log.Warn("what a killed process had begun to receive cannot be removed", "err", err)
 	}
+	if err := wiring.KeepCUCMCalls(w.Store.Dir); err != nil {
+		w.log.Warn("what CUCM is asked is not kept: after a restart it may be asked too often", "err", err)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	served := &pages.Pages{Handler: openhttp.ByName(health.Handler(w.Status, w.metrics, w.log), w.cfg.names), Log: w.log}

@@ -2,9 +2,15 @@ package cucm
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
+
+	"rtmtgrab/internal/atomicfile"
 )
 
 // What the cluster is asked at most. Its own limits, 15 and 80 by default, are shared by
@@ -18,7 +24,18 @@ const (
 // check, shares its budget. The zero value has none yet. It is safe for concurrent use.
 type Budgets struct {
 	mu  sync.Mutex
+	dir string
 	all map[string][2]*budget
+}
+
+// Keep has the latest calls for phones kept in a folder, which it makes: a restart brings no new
+// budget. It is called before the first cluster is made, by one process of a store. What cannot be
+// kept counts in this process alone.
+func (b *Budgets) Keep(dir string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dir = dir
+	return atomicfile.MkdirAll(dir)
 }
 
 // of are a cluster's budgets for RIS and PerfMon.
@@ -34,6 +51,10 @@ func (b *Budgets) of(cluster string) (ris, perf *budget) {
 			b.all = map[string][2]*budget{}
 		}
 		two = [2]*budget{newBudget(risPerMinute), newBudget(perfPerMinute)}
+		if b.dir != "" {
+			sum := sha256.Sum256([]byte(cluster))
+			two[0].keep(filepath.Join(b.dir, hex.EncodeToString(sum[:12])+".json"))
+		}
 		b.all[cluster] = two
 	}
 	return two[0], two[1]
@@ -45,6 +66,7 @@ type budget struct {
 	mu   sync.Mutex
 	last []time.Time // when the latest calls began, as a ring
 	next int
+	kept atomicfile.JSON[[]time.Time] // the same, oldest first; without a path: nowhere
 }
 
 // aMinute has room for what a network adds between two calls.
@@ -52,6 +74,16 @@ const aMinute = 61 * time.Second
 
 func newBudget(n int) *budget {
 	return &budget{turn: make(chan struct{}, 1), last: make([]time.Time, n)}
+}
+
+// keep takes up the calls that an earlier process made, and keeps those to come.
+func (b *budget) keep(file string) {
+	b.kept.Path = file
+	made, _, _ := b.kept.Recover(nil) // what cannot be read is made anew
+	now := time.Now()
+	made = slices.DeleteFunc(made, func(t time.Time) bool { return t.After(now) || now.Sub(t) > aMinute })
+	made = made[max(0, len(made)-len(b.last)):]
+	b.next = copy(b.last, made) % len(b.last)
 }
 
 // wait returns when a call may begin.
@@ -72,6 +104,10 @@ func (b *budget) wait(ctx context.Context) error {
 	defer b.mu.Unlock()
 	b.last[b.next] = time.Now()
 	b.next = (b.next + 1) % len(b.last)
+	if b.kept.Path != "" {
+		made := slices.Concat(b.last[b.next:], b.last[:b.next])
+		b.kept.Save(slices.DeleteFunc(made, time.Time.IsZero)) // without it a restart in this minute may ask too often
+	}
 	return nil
 }
 

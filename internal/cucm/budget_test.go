@@ -2,6 +2,8 @@ package cucm
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,6 +42,53 @@ func TestBudget(t *testing.T) {
 		defer cancel()
 		if err := b.wait(ctx); err == nil || time.Since(at[len(at)-1]) > 5*time.Second {
 			t.Errorf("a wait that is given up: %v", err)
+		}
+	})
+}
+
+// TestBudgetKept: who is started again goes on with the budget, of each cluster its own, and damage or a clock
+// that was set back costs no more than that.
+func TestBudgetKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "calls")
+		var at []time.Time
+		for range 6 { // processes
+			var all Budgets
+			if err := all.Keep(dir); err != nil {
+				t.Fatal(err)
+			}
+			ris, _ := all.of("one")
+			for range 3 {
+				if err := ris.wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				at = append(at, time.Now())
+			}
+			other, _ := all.of("two")
+			if began := time.Now(); len(at) == 3 && (other.wait(t.Context()) != nil || time.Since(began) > 0) {
+				t.Error("another cluster had to wait")
+			}
+		}
+		for i := risPerMinute; i < len(at); i++ {
+			if d := at[i].Sub(at[i-risPerMinute]); d < time.Minute {
+				t.Errorf("call %d begins %s after the fifth before it", i, d)
+			}
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "*.json"))
+		for _, text := range []string{"[", `["2099-01-01T00:00:00Z","2099-01-01T00:00:00Z","2099-01-01T00:00:00Z","2099-01-01T00:00:00Z","2099-01-01T00:00:00Z"]`} {
+			for _, f := range files {
+				if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var all Budgets
+			if err := all.Keep(dir); err != nil {
+				t.Fatal(err)
+			}
+			ris, _ := all.of("one")
+			if began := time.Now(); ris.wait(t.Context()) != nil || time.Since(began) > 0 {
+				t.Errorf("after %s it waits %s", text, time.Since(began))
+			}
 		}
 	})
 }

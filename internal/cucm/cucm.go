@@ -3,8 +3,8 @@
 // (AXL).
 //
 // It guarantees that the cluster is asked at most 5 times a minute for phones and 40
-// times for counters, whoever asks in this process; that of a device the newest record
-// over all nodes counts; that what may be missing from an answer is said; that a refused
+// times for counters, whoever asks in this process, and for phones over its restarts too
+// (Budgets.Keep); that of a device the newest record over all nodes counts; that what may be missing from an answer is said; that a refused
 // login stops the account (package ledger); and that errors are told apart by Error.Kind.
 //
 // It does not know incidents, nor what is done with what it finds. No line of it was

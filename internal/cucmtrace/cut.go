@@ -92,9 +92,11 @@ func (s *Stretch) count(r *Record, window evidence.Window) bool {
 func Whole(r Records) Records { return &whole{from: r} }
 
 type whole struct {
-	from Records
-	held []Record // of the record that is not known to be whole: its pieces, copied
-	err  error
+	from  Records
+	held  []Record // of the record that is not known to be whole: its pieces, copied
+	bytes int      // of them
+	heads int      // of them that begin a record, without the oldest
+	err   error
 }
 
 // maxHeld bounds what is held back of a record that may not be whole; of a longer one the
@@ -104,9 +106,7 @@ const maxHeld = 4 << 20
 func (w *whole) Next() (Record, error) {
 	for {
 		if n := len(w.held); n > 0 && (w.err == nil && w.ready() || w.err != nil && errors.Is(w.err, io.EOF)) {
-			rec := w.held[0]
-			w.held = w.held[1:]
-			return rec, nil
+			return w.give(), nil
 		}
 		if w.err != nil {
 			return Record{}, w.err
@@ -116,17 +116,23 @@ func (w *whole) Next() (Record, error) {
 			continue
 		}
 		rec.Text = append([]byte(nil), rec.Text...)
-		w.held = append(w.held, rec)
+		if rec.Head && len(w.held) > 0 {
+			w.heads++
+		}
+		w.held, w.bytes = append(w.held, rec), w.bytes+len(rec.Text)
 	}
 }
 
 // ready reports whether the oldest piece may be given: its record is followed by another.
-func (w *whole) ready() bool {
-	held := 0
-	for i, r := range w.held {
-		if held += len(r.Text); i > 0 && r.Head {
-			return true
-		}
+func (w *whole) ready() bool { return w.heads > 0 || w.bytes > maxHeld }
+
+// give gives the oldest piece.
+func (w *whole) give() Record {
+	rec := w.held[0]
+	w.held[0] = Record{}
+	w.held, w.bytes = w.held[1:], w.bytes-len(rec.Text)
+	if len(w.held) > 0 && w.held[0].Head {
+		w.heads--
 	}
-	return held > maxHeld
+	return rec
 }

@@ -40,6 +40,7 @@ import (
 //	seal.key, seal.pub              the key that signs bundles, see bundle/seal
 //	mask/                           which names masked bundles have for what, see bundle/mask/mapfile
 //	cucm-logins/, api-logins/       refused logins to CUCM and to Expressways' REST APIs, see package ledger
+//	cucm-calls/                     when CUCM clusters were asked for phones in the last minute
 //	growth.json                     how logs grow and clocks go, see package growth
 //
 // Reading works beside a running watch and needs no lock.

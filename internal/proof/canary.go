@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -17,6 +18,7 @@ const (
 	tick     = 10 * time.Second // between two looks at the clock
 	gap      = 3 * tick         // a look that comes so much later: the machine slept
 	resend   = time.Minute      // after a canary could not be sent
+	refused  = 10 * time.Minute // after its login was refused: servers lock accounts
 	leastRun = time.Minute      // that a canary has after the mailbox came back
 )
 
@@ -37,6 +39,7 @@ type Canary struct {
 	state  canaryState
 	waited time.Duration // for the newest one, as far as it counts
 	failed time.Time     // of sending; zero: not
+	denied bool          // its login was refused
 }
 
 // canaryState is what is kept on disk.
@@ -119,10 +122,27 @@ func (c *Canary) look(last, now time.Time) bool {
 		c.log().Error("canary missing: mails do not reach this mailbox, or arrive late", "mailbox", c.Mailbox, "sent", c.state.Sent, "late", c.Late)
 	}
 	if !c.failed.IsZero() {
-		return now.Sub(c.failed) >= resend
+		return now.Sub(c.failed) >= c.pause()
 	}
 	since := now.Round(0).Sub(c.state.Sent)
 	return since >= c.Every || since < -tick // the clock was set back
+}
+
+// pause is how long no other is sent after one that could not be.
+func (c *Canary) pause() time.Duration {
+	if c.denied {
+		return refused
+	}
+	return resend
+}
+
+// loginRefused is of an error that is a refused login, as package smtpout has it.
+func loginRefused(err error) bool {
+	e, ok := errors.AsType[interface {
+		error
+		LoginRefused() bool
+	}](err)
+	return ok && e.LoginRefused()
 }
 
 // send sends the next one. Its serial is on disk before.
@@ -137,6 +157,7 @@ func (c *Canary) send(ctx context.Context) {
 	err := c.Send(ctx, t)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.denied = loginRefused(err)
 	switch {
 	case err == nil:
 		if c.state.Error != "" {

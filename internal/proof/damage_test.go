@@ -8,7 +8,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"rtmtgrab/internal/collector/health/status"
 )
 
 // TestDamagedFiles: canaries and heartbeats whose files are damaged are watched all the
@@ -75,4 +78,24 @@ func TestDamagedKey(t *testing.T) {
 			t.Errorf("%s: the new key does not stay: %v", name, err)
 		}
 	}
+}
+
+// Heartbeats are waited for though what was kept of them cannot be read.
+func TestHeartbeatsUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "no folder")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := &Heartbeats{File: filepath.Join(file, "heartbeats.json")}
+		if err := h.Configure([]Heartbeat{{Name: "daily", Match: regexp.MustCompile("x"), Every: time.Hour}}); err == nil {
+			t.Error("nobody hears that it cannot be read")
+		}
+		h.Up(true)
+		time.Sleep(time.Hour + time.Second)
+		var r status.Report
+		if h.Report(&r); len(r.Beats) != 1 || len(r.Problems) != 1 {
+			t.Errorf("%+v", r.Problems)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -43,16 +44,14 @@ func (h *Heartbeats) file() atomicfile.JSON[map[string]beat] {
 	return atomicfile.JSON[map[string]beat]{Path: h.File}
 }
 
-// Configure sets the heartbeats that are waited for.
+// Configure sets the heartbeats that are waited for. An error is of what is kept of them: their
+// clocks begin anew then.
 func (h *Heartbeats) Configure(list []Heartbeat) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var lost error
 	if h.last == nil {
-		last, _, err := h.file().Recover(h.Log)
-		if err != nil {
-			return err
-		}
-		h.last = last
+		h.last, _, lost = h.file().Recover(h.Log)
 	}
 	h.list = list
 	keep, changed := map[string]beat{}, false
@@ -66,9 +65,9 @@ func (h *Heartbeats) Configure(list []Heartbeat) error {
 	changed = changed || len(keep) != len(h.last)
 	h.last = keep
 	if !changed {
-		return nil
+		return lost
 	}
-	return h.file().Save(h.last)
+	return errors.Join(lost, h.file().Save(h.last))
 }
 
 // Up tells whether the mailboxes are watched and read to their ends: while they are

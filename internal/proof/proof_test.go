@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,6 +193,37 @@ func TestCanary(t *testing.T) {
 		w.set(time.Second, nil)
 		time.Sleep(2 * time.Minute)
 		say("sent again", "")
+		stop()
+	})
+}
+
+// deniedLogin is a refused login, as package smtpout has it.
+type deniedLogin struct{ error }
+
+func (deniedLogin) LoginRefused() bool { return true }
+
+// TestCanaryDenied: a login that was refused is not tried each minute, for the server locks the account; when it is
+// right again it does not take long.
+func TestCanaryDenied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(t, filepath.Join(t.TempDir(), "canary.json"))
+		w.Up(true)
+		w.set(0, fmt.Errorf("send: %w", deniedLogin{errors.New("535 no")}))
+		var tries atomic.Int64
+		send := w.Send
+		w.Send = func(ctx context.Context, tok Token) error { tries.Add(1); return send(ctx, tok) }
+		stop := w.start(t)
+		time.Sleep(time.Hour - time.Second)
+		synctest.Wait()
+		if n := tries.Load(); n > 6 {
+			t.Errorf("%d logins in an hour", n)
+		}
+		w.set(0, nil)
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		if got := w.problems(); got != "" {
+			t.Error(got)
+		}
 		stop()
 	})
 }

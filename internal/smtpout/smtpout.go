@@ -52,6 +52,8 @@ type Error struct {
 	Refused bool   // the server said no for good
 	Code    int    // that the server answered; 0: it did not
 	Err     error
+
+	token bool // it was of a login with one
 }
 
 func (e *Error) Error() string {
@@ -60,6 +62,10 @@ func (e *Error) Error() string {
 
 // Unwrap is the reason.
 func (e *Error) Unwrap() error { return e.Err }
+
+// LoginRefused reports whether the server said no to user and password: after some more of it, it
+// locks the account. A token is another one the next time.
+func (e *Error) LoginRefused() bool { return e.Refused && e.Stage == StageLogin && !e.token }
 
 // A Server says where mails are handed in and how to log in.
 type Server struct {
@@ -228,7 +234,11 @@ func (s *Server) login(c *smtp.Client, secret string) error {
 	default:
 		return at(StageLogin, errors.New("the server offers neither AUTH PLAIN nor LOGIN on this connection"))
 	}
-	return at(StageLogin, c.Auth(way))
+	err := at(StageLogin, c.Auth(way))
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.token = s.Token != nil
+	}
+	return err
 }
 
 // xoauth2 is Google's and Microsoft's login with a token.

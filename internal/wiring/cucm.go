@@ -17,6 +17,10 @@ func CUCMLedger(cfg *config.Config) *ledger.Ledger {
 // budgets are this process's calls to CUCM clusters, whoever makes them.
 var budgets cucm.Budgets
 
+// KeepCUCMCalls has what clusters were asked lately kept in a store, by the one process that watches
+// it.
+func KeepCUCMCalls(store string) error { return budgets.Keep(filepath.Join(store, "cucm-calls")) }
+
 // CUCM is the cluster of an entry of cucm:. All of one entry share a budget. override: a person has a login made, whatever was refused before.
 func CUCM(cfg *config.Config, u *config.CUCM, override bool) (*cucm.Cluster, error) {
 	return cucmOf(cfg, u, override, &budgets)

@@ -161,8 +161,8 @@ func (d *Desk) plan(ctx context.Context, in incident.Incident, m evidence.Manife
 			return p, nil, fmt.Errorf("cluster %s does not say how the phones are, and nobody is reset unseen: %w", c.Name(), err)
 		}
 		for _, dev := range answer.Devices {
-			if slices.Contains(names, dev.Name) { // whatever else it tells of, nobody asked for
-				p.enter(by, c, dev, prts.of(dev.Name))
+			if name := strings.ToUpper(dev.Name); slices.Contains(names, name) { // whatever else it tells of, nobody asked for
+				p.enter(by, c, dev, prts.of(name))
 			}
 		}
 	}
@@ -189,7 +189,7 @@ func (d *Desk) plan(ctx context.Context, in incident.Incident, m evidence.Manife
 func (p *Plan) enter(by map[string]Cluster, c Cluster, dev cucm.Device, prt string) {
 	ph := Phone{Device: dev.Name, Cluster: c.Name(), Description: evidence.Printable(dev.Description, 60), User: evidence.Printable(dev.User, 60), Status: evidence.Printable(dev.Status, 30),
 		Lines: linesOf(dev), PRT: prt, Since: dev.Since}
-	i := slices.IndexFunc(p.Phones, func(o Phone) bool { return o.Device == dev.Name })
+	i := slices.IndexFunc(p.Phones, func(o Phone) bool { return strings.EqualFold(o.Device, dev.Name) })
 	switch {
 	case i < 0:
 		p.Phones = append(p.Phones, ph)
@@ -198,7 +198,7 @@ func (p *Plan) enter(by map[string]Cluster, c Cluster, dev cucm.Device, prt stri
 	default:
 		return
 	}
-	by[dev.Name] = c
+	by[strings.ToUpper(dev.Name)] = c
 }
 
 // here reports whether a phone is registered with its cluster, with some line at least.
@@ -279,7 +279,7 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 			return done, fmt.Errorf("nothing more was reset, for it cannot be written down: %w", err)
 		}
 		done.Notes = append(done.Notes, d.custody(ctx, in, r)...)
-		err := by[p.Device].Reset(ctx, p.Device)
+		err := by[strings.ToUpper(p.Device)].Reset(ctx, p.Device)
 		r.State = evidence.ResetTaken
 		switch {
 		case cucm.Unsure(err): // it stays ordered: whether it comes back is watched

@@ -2,6 +2,7 @@ package reset
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -141,4 +142,27 @@ func TestWhoIsMeant(t *testing.T) {
 	if len(b.c.resets) != 0 || !slices.Equal(here.resets, []string{one, two}) {
 		t.Errorf("reset were %v there and %v here", b.c.resets, here.resets)
 	}
+}
+
+// A phone is the same however its name is written: CUCM gets it as it has it itself.
+func TestSmallLetters(t *testing.T) {
+	b := newBench(t)
+	const there = "SEP001122334466"
+	phone := cucm.Device{Name: "sep001122334466", Status: cucm.StatusPartial, Since: time.Now().Add(-time.Hour), Lines: []cucm.Line{{Number: "7042", Status: "UnRegistered"}}}
+	c := &told{b.c, "c1", []cucm.Device{phone}}
+	b.d.Clusters = func(string) ([]Cluster, error) { return []Cluster{c}, nil }
+	b.d.Sleep = func(context.Context, time.Duration) error { return nil }
+	if _, err := b.d.Do(t.Context(), Request{Incident: b.in.ID, By: "alice", Phones: []string{there}}); err != nil { // its problem report was asked for
+		t.Fatal(err)
+	}
+	if !slices.Equal(b.c.resets, []string{phone.Name}) {
+		t.Errorf("reset were %v", b.c.resets)
+	}
+	if _, err := b.d.Do(t.Context(), Request{Incident: b.in.ID, By: "alice", Phones: []string{there}}); err == nil {
+		t.Error("it was reset twice")
+	}
+	phone.Status, phone.Since, phone.Lines[0].Status = cucm.StatusRegistered, time.Now(), "Registered"
+	c.devices = []cucm.Device{phone}
+	(&Watcher{Store: b.st, Clusters: b.d.Clusters, Log: slog.New(slog.DiscardHandler)}).Look(t.Context())
+	b.states(evidence.ResetBack)
 }

@@ -82,7 +82,7 @@ func alone(st *incident.Store) (unlock func(), err error) {
 func watched(list []Record, device string, now time.Time) error {
 	for _, rec := range list {
 		for _, r := range rec.Resets {
-			if age := now.Sub(r.At); r.Device == device && r.Open() && age.Abs() <= BackWithin {
+			if age := now.Sub(r.At); strings.EqualFold(r.Device, device) && r.Open() && age.Abs() <= BackWithin {
 				return advice.WithHint(fmt.Errorf("%s was reset %s ago by %s (incident %s): %s", device, human.Span(max(age, 0).Truncate(time.Second)), r.By, rec.Incident, words(r)),
 					"`grab status` tells whether it comes back; --again resets it once more all the same")
 			}
@@ -199,14 +199,14 @@ func (w *Watcher) one(ctx context.Context, rec Record) (open bool) {
 	return open
 }
 
-// judge takes up what was seen, and returns those that are over by it.
+// judge takes up what was seen, by devices in capital letters, and returns those that are over by it.
 func (rec *Record) judge(seen map[string]cucm.Device, now time.Time) (over []evidence.Reset, open bool) {
 	for i := range rec.Resets {
 		r := &rec.Resets[i]
 		if !r.Open() {
 			continue
 		}
-		dev, known := seen[r.Device]
+		dev, known := seen[strings.ToUpper(r.Device)]
 		if known {
 			r.Lines = linesOf(dev)
 		}
@@ -244,7 +244,7 @@ func (w *Watcher) ask(ctx context.Context, rec Record, names map[string][]string
 			continue
 		}
 		for _, d := range answer.Devices {
-			seen[d.Name] = d
+			seen[strings.ToUpper(d.Name)] = d
 		}
 	}
 	return seen

@@ -101,6 +101,8 @@ type toldIncident struct {
 	Sealed int  `json:"sealed"` // the highest revision
 }
 
+func toldFile(st *incident.Store) string { return filepath.Join(st.Dir, "notices-incidents.json") }
+
 const (
 	tellAgain = 30 * time.Second // after a notice of an incident could not be kept
 	storeLook = 30 * time.Second // between two looks at what other processes sealed
@@ -121,7 +123,7 @@ type incidentNotifier struct {
 // newIncidentNotifier knows what earlier runs told.
 func (t *Notifier) newIncidentNotifier(dispatcher *channel.Dispatcher) *incidentNotifier {
 	s := &incidentNotifier{Notifier: t, dispatcher: dispatcher, seen: map[string]time.Time{}, looks: map[string]*firstLook{}}
-	s.file.Path = filepath.Join(t.store.Dir, "notices-incidents.json")
+	s.file.Path = toldFile(t.store)
 	var err error
 	if s.told, _, err = s.file.Recover(t.log); err != nil {
 		t.log.Error("cannot read incident notifications of earlier runs", "err", err)
@@ -205,6 +207,9 @@ func (s *incidentNotifier) sealed() (todo []incidentEvent) {
 		if fresh && in.Kind == incident.KindAlert && in.State == incident.Sealed {
 			todo = append(todo, incidentEvent{Event: runner.Event{What: runner.EventSealed, Incident: in.ID, Key: in.Key}})
 		}
+	}
+	if errors.Is(err, incident.ErrList) {
+		return todo // nothing was seen: what was told is not to be told again
 	}
 	for key := range s.told.Told {
 		if _, there := s.seen[key]; !there {

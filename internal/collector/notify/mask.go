@@ -77,6 +77,8 @@ func wordsOfChanges(changes []channel.Change) (w masker.Words) {
 		case "mailbox", "canary", "reset":
 			w.People = append(w.People, parts[1])
 		case "incident", "late", "keep", "notice", "prt", "webhook": // no names
+		case "fleet": // of what the part behind that is of
+			w.Known = append(w.Known, parts[2:]...)
 		default:
 			w.Known = append(w.Known, parts[1])
 		}

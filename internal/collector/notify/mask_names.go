@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/config/fleetconf"
 	masker "rtmtgrab/internal/masking"
 )
 
@@ -25,6 +26,7 @@ func namesIn(cfg *config.Config) masker.Words {
 	}
 	for _, m := range cfg.Mails {
 		n.machines(m.Server)
+		n.tenant(m.OAuth)
 		n.people(m.Name, m.User)
 		n.people(m.Mailboxes...)
 	}
@@ -32,6 +34,7 @@ func namesIn(cfg *config.Config) masker.Words {
 		u := &cfg.CUCM[i]
 		n.machines(u.Cluster, u.Publisher)
 		n.people(u.User, u.Reset.User)
+		n.at(u.Proxy.Read)
 		for _, node := range u.Nodes {
 			n.machines(node.Name, node.Address)
 			n.machines(node.Aliases...)
@@ -43,7 +46,10 @@ func namesIn(cfg *config.Config) masker.Words {
 	if cfg.SMTP != nil {
 		n.machines(cfg.SMTP.Server)
 		n.people(cfg.SMTP.User, cfg.SMTP.From)
+		n.tenant(cfg.SMTP.OAuth)
 	}
+	n.told(cfg.Notify)
+	n.fleet(cfg.Fleet)
 	for i := range cfg.Handover {
 		n.destination(&cfg.Handover[i])
 	}
@@ -89,19 +95,51 @@ func (n *mentioned) destination(h *config.Handover) {
 		n.way(h.SFTP.User, h.SFTP.Jump)
 	case h.S3 != nil:
 		n.machines(h.S3.Endpoint, h.S3.Bucket)
+		n.at(h.S3.Proxy.Read)
 	case h.HTTPS != nil:
 		n.people(h.HTTPS.User)
-		n.at(h.HTTPS.URL)
+		n.at(h.HTTPS.URL.Read)
+		n.at(h.HTTPS.Proxy.Read)
 	case h.CXD != nil:
-		n.at(h.CXD.URL)
+		n.at(h.CXD.URL.Read)
+		n.at(h.CXD.Proxy.Read)
 	case h.Mail != nil:
 		n.people(h.Mail.To...)
 	}
 }
 
+// told takes in who gets notices, and by which servers.
+func (n *mentioned) told(t *config.Notify) {
+	if t == nil {
+		return
+	}
+	n.people(t.Mail.To...)
+	for _, w := range t.Webhooks {
+		n.at(w.URL.Read)
+	}
+}
+
+// fleet takes in this collector and the servers of its hub. The others stand in keys.
+func (n *mentioned) fleet(f *fleetconf.Fleet) {
+	if f == nil {
+		return
+	}
+	n.machines(f.Name, f.Tenant)
+	for _, s := range f.Servers {
+		n.at(func() (string, error) { return s, nil })
+	}
+	n.at(f.Proxy.Read)
+}
+
+func (n *mentioned) tenant(o *config.OAuth) {
+	if o != nil {
+		n.machines(o.Tenant)
+	}
+}
+
 // at takes in the host of an address. One that cannot be read now is told nowhere either.
-func (n *mentioned) at(a config.Address) {
-	text, err := a.Read()
+func (n *mentioned) at(read func() (string, error)) {
+	text, err := read()
 	if err != nil {
 		return
 	}

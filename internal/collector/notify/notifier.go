@@ -8,7 +8,6 @@ package notify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -63,7 +62,13 @@ func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 	t.mu.Lock()
 	t.dispatcher = dispatcher
 	t.mu.Unlock()
-	t.News.listen(dispatcher != nil && slices.Contains(cfg.Notify.On, "incidents"))
+	wanted := cfg.Notify != nil && slices.Contains(cfg.Notify.On, "incidents")
+	if !wanted { // what is sealed until somebody wants to know again is not told then
+		if err := t.store.Remove(toldFile(t.store)); err != nil {
+			t.log.Warn("which incidents were told cannot be forgotten", "err", err)
+		}
+	}
+	t.News.listen(dispatcher != nil && wanted)
 	if dispatcher == nil {
 		return
 	}
@@ -71,6 +76,9 @@ func (t *Notifier) Configure(ctx context.Context, cfg *config.Config) {
 	if slices.Contains(cfg.Notify.On, "problems") {
 		dispatcher.Tracker = &channel.Tracker{After: cfg.Notify.After, File: filepath.Join(t.store.Dir, "notices.json")}
 		dispatcher.Problems, dispatcher.Every = t.problems, t.Every
+	}
+	if err := settleQueues(filepath.Join(t.store.Dir, "outbox"), owners(cfg.Notify)); err != nil {
+		t.log.Error("notifications that wait cannot be sorted by webhooks: they go to the one in the same place of notify.webhooks", "err", err)
 	}
 	if err := dispatcher.Open(); err != nil {
 		t.log.Error("cannot read notifications of earlier runs", "err", err)
@@ -118,7 +126,7 @@ func NewDispatcher(cfg *config.Config, store string, key proof.Key, shelf *wirin
 			ID:   func(id, domain string) string { return proof.MessageID("notice", id, domain) }})
 	}
 	for i, h := range n.Webhooks {
-		add(fmt.Sprintf("webhook-%d", i+1), &channel.Webhook{Template: h.Template, URL: func() (string, error) {
+		add(webhookName(i), &channel.Webhook{Template: h.Template, URL: func() (string, error) {
 			u, err := h.URL.Read()
 			if err == nil && config.CheckURL(u) != "" {
 				err = errors.New(config.CheckURL(u))

@@ -173,7 +173,8 @@ type cluster struct {
 	failing map[string]*failure // by node; "": the cluster
 	phones  map[string]int64    // registered, by node
 
-	session *cucm.Session // of all nodes, where they are many; run's alone
+	session   *cucm.Session // of all nodes, where they are many; run's alone
+	inSession []cucm.Node   // those that it is of
 }
 
 // A failure is why a node does not answer.

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"rtmtgrab/internal/cucm"
@@ -34,11 +35,15 @@ func (c *cluster) together(ctx context.Context, s sessions, nodes []cucm.Node) {
 }
 
 func (c *cluster) collect(ctx context.Context, s sessions, nodes []cucm.Node) (all map[string]map[string]int64, err error) {
+	if !slices.EqualFunc(nodes, c.inSession, func(a, b cucm.Node) bool { return a.Name == b.Name && a.Address == b.Address }) {
+		c.endSession() // it knows nothing of a node that came since
+	}
 	if c.session == nil {
 		if c.session, err = s.OpenSession(ctx, nodes[0], nodes, Counter, "CallManagerHeartBeat", "RegisteredHardwarePhones"); err != nil {
 			c.session = nil
 			return nil, err
 		}
+		c.inSession = slices.Clone(nodes)
 	}
 	if all, err = c.session.Collect(ctx); err != nil {
 		c.session = nil // a new one the next time

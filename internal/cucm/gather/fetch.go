@@ -107,7 +107,7 @@ func (f *fetching) file(ctx context.Context, kind string, l cucm.File, out io.Wr
 	}
 	defer spool.remove()
 	failed := part.Failed
-	part.Stretch, err = f.cut(kind, l, spool, out)
+	part.Stretch, err = f.cut(ctx, kind, l, spool, out)
 	if fetched != nil {
 		err = errors.Join(fmt.Errorf("%s: %w", l.Name, fetched), err)
 	}
@@ -116,6 +116,9 @@ func (f *fetching) file(ctx context.Context, kind string, l cucm.File, out io.Wr
 		part.Failed = failed
 	case err != nil:
 		part.Failed = evidence.ReasonDisk
+	case errors.Is(part.Err, errUnpacks):
+		part.Failed = evidence.ReasonTooLarge
+		err = fmt.Errorf("%s: %w", l.Name, part.Err)
 	case part.Err != nil, part.CutOff && !open:
 		part.Failed = evidence.ReasonRead
 		err = fmt.Errorf("%s is damaged, or was cut off on its way: %w", l.Name, cmpErr(part.Err, io.ErrUnexpectedEOF))
@@ -140,20 +143,21 @@ func cmpErr(a, b error) error {
 }
 
 // cut writes the records of the window that a spooled file holds.
-func (f *fetching) cut(kind string, l cucm.File, s *spooled, out io.Writer) (cucmtrace.Stretch, error) {
+func (f *fetching) cut(ctx context.Context, kind string, l cucm.File, s *spooled, out io.Writer) (cucmtrace.Stretch, error) {
+	open := func() (io.ReadCloser, error) { return s.open(ctx) }
 	place := cucmtrace.Place{Modified: l.Modified, Zone: f.zone}
 	if kind != cucm.LogSDL {
-		text, err := s.open()
+		text, err := open()
 		if err != nil {
 			return cucmtrace.Stretch{Err: err}, nil
 		}
 		return cucmtrace.Cut(out, cucmtrace.Whole(cucmtrace.NewLineReader(text, lineKinds[kind], place)), f.window)
 	}
-	place, _, err := cucmtrace.Anchor(s.open, place)
+	place, _, err := cucmtrace.Anchor(open, place)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return cucmtrace.Stretch{Err: err}, nil
 	}
-	text, err := s.open()
+	text, err := open()
 	if err != nil {
 		return cucmtrace.Stretch{Err: err}, nil
 	}
@@ -168,13 +172,39 @@ type spooled struct {
 	size int64
 }
 
-// open is the file's text from its beginning.
-func (s *spooled) open() (io.ReadCloser, error) {
+// open is the file's text from its beginning, as long as ctx lasts.
+func (s *spooled) open(ctx context.Context) (io.ReadCloser, error) {
 	text, err := cucm.Plain(io.NewSectionReader(s.f, 0, s.size), false)
 	if err != nil {
 		return io.NopCloser(broken{err}), nil
 	}
-	return io.NopCloser(text), nil
+	return io.NopCloser(&unpacking{ctx: ctx, r: text, left: max(unpackAlways, unpackRatio*s.size)}), nil
+}
+
+// What a trace unpacks to at most: text of logs is 10 to 40 times its packed size.
+const (
+	unpackRatio  = 100
+	unpackAlways = 128 << 20
+)
+
+var errUnpacks = errors.New("it unpacks to more than a trace ever does")
+
+// unpacking is a file's text: a small file may unpack to hours of work, and more than the disk holds.
+type unpacking struct {
+	ctx  context.Context
+	r    io.Reader
+	left int64
+}
+
+func (u *unpacking) Read(b []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	n, err := u.r.Read(b)
+	if u.left -= int64(n); u.left < 0 {
+		return 0, errUnpacks
+	}
+	return n, err
 }
 
 // broken is a packed file of which not even the beginning is there.

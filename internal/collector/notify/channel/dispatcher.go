@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +92,7 @@ func (d *Dispatcher) Notify(n Notice) error {
 	return d.enqueue(n)
 }
 
+// enqueue keeps a notice for every channel. An error is that none could keep it: it is to come again.
 func (d *Dispatcher) enqueue(n Notice) error {
 	if d.Mask != nil {
 		masked, err := d.Mask(n)
@@ -103,7 +105,15 @@ func (d *Dispatcher) enqueue(n Notice) error {
 	for _, b := range d.Boxes {
 		errs = append(errs, b.Add(n))
 	}
-	return errors.Join(errs...)
+	if !slices.Contains(errs, nil) {
+		return errors.Join(errs...)
+	}
+	for i, err := range errs { // some channel has it: told again by all it would come to that one twice
+		if err != nil {
+			d.Boxes[i].hold(n, err)
+		}
+	}
+	return nil
 }
 
 func (d *Dispatcher) wake() {

@@ -27,6 +27,14 @@ type Mail struct {
 	inHand partial
 }
 
+// notAtOnce has a login that was refused wait: servers lock accounts after some of these.
+func notAtOnce(err error) error {
+	if e, ok := errors.AsType[*smtpout.Error](err); ok && e.LoginRefused() {
+		return &Wait{longestWait, err}
+	}
+	return err
+}
+
 // A partial is a notice that some recipients have, and some not yet.
 type partial struct {
 	id    string
@@ -58,6 +66,7 @@ func (m *Mail) Send(ctx context.Context, n Notice) error {
 	if e := (*smtpout.Error)(nil); errors.As(err, &e) && e.Refused && e.Stage == smtpout.StageMessage {
 		return &Refusal{err}
 	}
+	err = notAtOnce(err)
 	m.inHand.has = append(m.inHand.has, o.Taken...)
 	if len(m.inHand.has) == 0 {
 		return err // nobody has it

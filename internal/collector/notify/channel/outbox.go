@@ -68,8 +68,9 @@ type Outbox struct {
 	Log     *slog.Logger
 
 	mu      sync.Mutex
-	names   []string // of files, oldest first
-	dropped int      // since something was delivered last
+	names   []string          // of files, oldest first
+	held    map[string]Notice // those of them that could not be saved, by name
+	dropped int               // since something was delivered last
 	wake    chan struct{}
 	failing time.Time
 	err     string
@@ -124,15 +125,35 @@ func (o *Outbox) Add(n Notice) error {
 	if slices.ContainsFunc(o.names, func(name string) bool { return strings.HasSuffix(name, end) }) {
 		return nil
 	}
-	// of those of one nanosecond the order does not matter
-	name := fmt.Sprintf("%020d-%s%s", n.Time.UnixNano(), n.Kind, end)
+	name := fileOf(n)
 	if err := o.kept(name).Save(n); err != nil {
 		return fmt.Errorf("save a notification: %w", err)
 	}
+	o.enter(name)
+	return nil
+}
+
+// hold keeps a notice that could not be saved in memory: the channel may work all the same.
+func (o *Outbox) hold(n Notice, why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.held == nil {
+		o.held = map[string]Notice{}
+	}
+	name := fileOf(n)
+	o.held[name] = n
+	o.enter(name)
+	o.log().Error("a notification cannot be saved for a channel; a restart before it is delivered loses it", "channel", o.Name, "dir", o.Dir, "err", why)
+}
+
+// fileOf is the name of the file in which a notice waits. Of those of one nanosecond the order
+// does not matter.
+func fileOf(n Notice) string { return fmt.Sprintf("%020d-%s-%s.json", n.Time.UnixNano(), n.Kind, n.ID) }
+
+func (o *Outbox) enter(name string) {
 	o.names = append(o.names, name)
 	slices.Sort(o.names)
 	o.trim()
-	return nil
 }
 
 // trim gives up what is too much: the oldest notices of problems first.
@@ -144,11 +165,16 @@ func (o *Outbox) trim() {
 }
 
 func (o *Outbox) drop(i int) {
-	os.Remove(filepath.Join(o.Dir, o.names[i]))
-	o.names = slices.Delete(o.names, i, i+1)
+	o.remove(i)
 	o.dropped++
 	o.count()
 	o.log().Warn("notification dropped: it could not be delivered", "channel", o.Name, "dropped", o.dropped)
+}
+
+func (o *Outbox) remove(i int) {
+	os.Remove(filepath.Join(o.Dir, o.names[i]))
+	delete(o.held, o.names[i])
+	o.names = slices.Delete(o.names, i, i+1)
 }
 
 func (o *Outbox) count() {
@@ -216,7 +242,7 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 	defer o.mu.Unlock()
 	for len(o.names) > 0 {
 		name = o.names[0]
-		n, there, err := o.kept(name).Recover(o.Log)
+		n, there, err := o.read(name)
 		if there && time.Since(n.Time) < maxAge {
 			n.Dropped = o.dropped
 			return n, name, true
@@ -227,6 +253,13 @@ func (o *Outbox) head() (n Notice, name string, ok bool) {
 		o.drop(0)
 	}
 	return Notice{}, "", false
+}
+
+func (o *Outbox) read(name string) (n Notice, there bool, err error) {
+	if n, there = o.held[name]; there {
+		return n, true, nil
+	}
+	return o.kept(name).Recover(o.Log)
 }
 
 func (o *Outbox) attempt(ctx context.Context, n Notice) error {
@@ -250,8 +283,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 			if err != nil {
 				o.drop(i)
 			} else {
-				os.Remove(filepath.Join(o.Dir, name))
-				o.names = slices.Delete(o.names, i, i+1)
+				o.remove(i)
 			}
 		}
 	}
@@ -264,6 +296,9 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 		}
 		o.failing, o.err = time.Time{}, ""
 		return
+	}
+	if held, there := o.held[name]; there && o.kept(name).Save(held) == nil {
+		delete(o.held, name)
 	}
 	o.err = redact.Foreign(err.Error(), 300)
 	if o.failing.IsZero() {
