@@ -35,8 +35,8 @@ func (c *cluster) together(ctx context.Context, s sessions, nodes []cucm.Node) {
 }
 
 func (c *cluster) collect(ctx context.Context, s sessions, nodes []cucm.Node) (all map[string]map[string]int64, err error) {
-	if !slices.EqualFunc(nodes, c.inSession, func(a, b cucm.Node) bool { return a.Name == b.Name && a.Address == b.Address }) {
-		c.endSession() // it knows nothing of a node that came since
+	if slices.ContainsFunc(nodes, c.cameSince) {
+		c.endSession() // it knows nothing of that one
 	}
 	if c.session == nil {
 		if c.session, err = s.OpenSession(ctx, nodes[0], nodes, Counter, "CallManagerHeartBeat", "RegisteredHardwarePhones"); err != nil {
@@ -62,4 +62,9 @@ func (c *cluster) endSession() {
 		c.Log.Debug("a session of PerfMon could not be ended", "cluster", c.name, "err", err)
 	}
 	c.session = nil
+}
+
+// cameSince reports whether the session is not of a node, or has it elsewhere.
+func (c *cluster) cameSince(n cucm.Node) bool {
+	return !slices.ContainsFunc(c.inSession, func(o cucm.Node) bool { return o.Name == n.Name && o.Address == n.Address })
 }
