@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ func TestKilledBesideWatch(t *testing.T) {
 		go func() {
 			defer close(ended)
 			q := request()
+			q.Out = filepath.Join(t.TempDir(), "gone") // or closed to the watch
 			q.Asked = evidence.NewWindow(now.Add(-time.Minute), now.Add(10*time.Minute))
 			b.r.Once(ctx, q)
 		}()
@@ -35,6 +37,8 @@ func TestKilledBesideWatch(t *testing.T) {
 		synctest.Wait()
 		if l := b.list(); l[0].State != incident.Sealed {
 			t.Errorf("it stays %s", l[0].State)
+		} else if filepath.Dir(l[0].Bundle) != b.st.Bundles() {
+			t.Errorf("its bundle is %s", l[0].Bundle)
 		}
 		stop()
 	})
