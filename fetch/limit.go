@@ -14,9 +14,11 @@ import (
 const (
 	// DefaultLimit is Share.Limit when it is zero, and limitWindows is how often what the
 	// logs write in such a window has to fit in, whichever is more: in a storm of logging
-	// they write a multiple.
+	// they write a multiple. How much they write the host itself says: beyond DefaultLimit it has
+	// limitRoom of what the disk has for all of them at most.
 	DefaultLimit  = 4 << 30
 	limitWindows  = 8
+	limitRoom     = 2
 	siblingsShare = 2 // what a compressed file may become is the limit by this
 )
 
@@ -26,12 +28,20 @@ func limit(s Share, families map[string]*family, asked evidence.Window) int64 {
 		return s.Limit
 	}
 	var expected float64
+	var have int64
 	for _, f := range families {
+		for _, e := range f.Pieces {
+			have += e.Length
+		}
 		if f.Retention != nil {
 			expected += float64(f.Retention.PerMin) * asked.Until.Sub(asked.Since).Minutes()
 		}
 	}
-	return max(DefaultLimit, int64(limitWindows*min(expected, 1<<50)))
+	most := int64(limitWindows * min(expected, 1<<50))
+	if left, known := s.Reserve.Left(); known {
+		most = min(most, max(have, (have+left)/int64(limitRoom*max(s.Among, 1)))) // what is on disk stays
+	}
+	return max(DefaultLimit, most)
 }
 
 // nearTo is the time around which bytes are kept when not all can be.

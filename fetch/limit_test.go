@@ -9,6 +9,8 @@ import (
 
 	"rtmtgrab/fetch/internal/conntest"
 	"rtmtgrab/fetch/internal/fetchtest"
+	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -102,5 +104,35 @@ func TestLimitByDefault(t *testing.T) {
 	row, err := g.Pass(t.Context(), w.Window(30*time.Minute, 0), nil)
 	if err != nil || row.Coverage != evidence.Complete {
 		t.Errorf("%v %+v", err, row)
+	}
+}
+
+// A host that says that it writes more than the disk holds has a part of it: the other sites' hosts have the rest.
+func TestLimitLeavesRoom(t *testing.T) {
+	asked := evidence.Window{Since: time.Unix(0, 0), Until: time.Unix(600, 0)}
+	families := map[string]*family{"network_log": {Retention: &logset.Retention{PerMin: 1 << 40}}}
+	free := int64(100 << 30)
+	disk := &diskspace.Reserve{Keep: func() int64 { return 20 << 30 }, Measure: func(string) (diskspace.Space, error) { return diskspace.Space{Free: free, Total: 200 << 30}, nil }}
+	for _, c := range []struct {
+		among      int
+		have, free int64 // GiB
+		want       int64
+	}{
+		{0, 0, 100, 40},
+		{4, 0, 100, 10},
+		{0, 30, 70, 40}, // what it has copied counts
+		{0, 30, 21, 30}, // others have taken the rest: what is there stays
+		{0, 0, 21, 4},   // whatever is lacking, keep.free stays free
+	} {
+		free, families["network_log"].Pieces = c.free<<30, []*extent{{Length: c.have << 30}}
+		disk.Renew()
+		if got := limit(Share{Reserve: disk, Among: c.among}, families, asked); got != c.want<<30 {
+			t.Errorf("%+v: %d GiB", c, got>>30)
+		}
+	}
+	families["network_log"].Retention.PerMin, families["network_log"].Pieces, free = 100<<20, nil, 100<<30
+	disk.Renew()
+	if got := limit(Share{Reserve: disk}, families, asked); got != limitWindows*10*100<<20 {
+		t.Errorf("of one that writes much: %d MiB", got>>20)
 	}
 }

@@ -108,7 +108,7 @@ type Late struct {
 
 // Limits bound what one peer may take of this machine.
 type Limits struct {
-	PerHost int64 `yaml:"per_host,size"` // bytes of a host in one incident; 0: the larger of 4 GiB and eight times what its logs write in such a window
+	PerHost int64 `yaml:"per_host,size"` // bytes of a host in one incident; 0: the larger of 4 GiB and eight times what its logs write in such a window; beyond 4 GiB the hosts of an incident have half of the room on the disk at most
 }
 
 // Account is how to log in to a host. Exactly one of Key and Password is set, for a

@@ -50,7 +50,7 @@ func (s *Store) List() ([]Listed, error) {
 }
 
 func (s *Store) listed(in Incident) (Listed, error) {
-	l := Listed{Incident: in.ID, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle, Time: in.Created, Until: in.Asked.Until,
+	l := Listed{Incident: in.ID, Key: in.Key, Site: in.Site, State: in.State, Coverage: in.Coverage, Bundle: in.Bundle, Time: in.Created, Until: in.Asked.Until,
 		Kind: in.Kind, By: in.By, TimeZone: in.TimeZone, Unclaimed: in.Fleet.Unclaimed, SupplementOf: in.Fleet.SupplementOf, Supplements: in.Fleet.Supplements, InPlace: in.Fleet.InPlace}
 	if in.Fleet.Standing {
 		l.StandingBy = &in.Fleet.StandingBy

@@ -32,11 +32,13 @@ type Listed struct {
 	Unclaimed    bool         `json:"unclaimed,omitempty"`
 	SupplementOf []fleet.Link `json:"supplement_of,omitempty"`
 	Supplements  []fleet.Link `json:"supplements,omitempty"`
+	Left         bool         `json:"left,omitempty"`     // of an open one: nobody works at it, who did was killed
 	InPlace      bool         `json:"in_place,omitempty"` // of supplement_of: it has the same logs, and was made because those were not delivered
 	In           []fleet.Link `json:"in,omitempty"`       // of state removed: other collectors' incidents that have its alerts
 
 	Brief
-	Known bool `json:"-"` // Brief is; false: an earlier version sealed the bundle, which says it
+	Key   string `json:"-"`
+	Known bool   `json:"-"` // Brief is; false: an earlier version sealed the bundle, which says it
 }
 
 // StandingForDelivery is a Listed.StandingFor.

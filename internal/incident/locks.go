@@ -73,3 +73,12 @@ func (s *Store) busy(key string) bool {
 	}
 	return errors.Is(err, ErrBusy)
 }
+
+// free reports whether nobody has the incident's lock.
+func (s *Store) free(key string) bool {
+	l, err := s.LockIncident(key)
+	if err == nil {
+		l.Release()
+	}
+	return err == nil
+}

@@ -270,8 +270,9 @@ func NewestFirst(a, b Incident) int {
 	return cmp.Or(b.Asked.Until.Compare(a.Asked.Until), strings.Compare(b.ID, a.ID))
 }
 
-// Reload takes up what another process may have made of a frozen incident, and
-// reports whether there is anything left to do.
+// Reload takes up what another process may have made of a frozen incident, or has left of a grab by
+// hand, and reports whether there is anything left to do. What is left ends in the store: the folder
+// that a person named may be closed to this process.
 func (t *Table) Reload(key string) (todo bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -283,6 +284,7 @@ func (t *Table) Reload(key string) (todo bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	in.Out = ""
 	t.m[key] = &in
 	return in.State != Sealed, nil
 }

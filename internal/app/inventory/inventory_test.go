@@ -47,9 +47,13 @@ func TestList(t *testing.T) {
 	st := incidenttest.FastStore(t, t.TempDir())
 	put(t, st, 0, partial)
 	put(t, st, 10, func(in *incident.Incident) { in.Kind, in.Members, in.By, in.Site = incident.KindNow, nil, "ann", "far" })
-	put(t, st, 20, func(in *incident.Incident) {
+	running := put(t, st, 20, func(in *incident.Incident) {
 		in.Kind, in.State, in.Frozen, in.Bundle, in.Revisions, in.Coverage = "other", incident.Running, false, "", nil, ""
 	})
+	works, err := st.LockIncident(running.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	put(t, st, 30, func(in *incident.Incident) { in.Revisions[0].Brief = &incident.Brief{} })
 	for name, c := range map[string]struct {
 		q    Query
@@ -87,6 +91,14 @@ func TestList(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}
+	}
+
+	works.Release() // as kill -9 does
+	list, _ = List(st, Query{})
+	b.Reset()
+	Write(&b, list, incidenttest.T0.Add(time.Hour))
+	if !list[1].Left || !strings.Contains(b.String(), "nobody works at it: grab watch goes on with it, or `grab retry "+running.ID+"`\n") {
+		t.Errorf("it is not said to be left:\n%s", b.String())
 	}
 }
 

@@ -97,6 +97,7 @@ func List(store *incident.Store, q Query) ([]incident.Listed, error) {
 			tell(&l)
 		}
 		if q.judges(l) {
+			l.Left = incident.IsLeft(store, l.Key, l.State)
 			list = append(list, l)
 		}
 	}
@@ -173,7 +174,7 @@ func end(size, note string, noted bool) string {
 	return size + "\t" + human.Dash(note)
 }
 
-// note is what is to be known of an incident's being kept.
+// note is what is to be known of an incident's being kept, or left.
 func note(l incident.Listed) string {
 	switch {
 	case l.State == incident.Removed:
@@ -181,6 +182,9 @@ func note(l incident.Listed) string {
 		return "removed " + clock.Short(l.RemovedAt.Truncate(time.Second)) + ": " + evidence.Printable(l.RemovedWhy, 100)
 	}
 	var words []string
+	if l.Left {
+		words = append(words, "nobody works at it: grab watch goes on with it, or `grab retry "+l.Incident+"`")
+	}
 	if l.Pinned {
 		words = append(words, strings.TrimSuffix("pinned: "+evidence.Printable(l.PinReason, 100), ": "))
 	}

@@ -137,7 +137,7 @@ type Triage interface {
 const (
 	againFirst = 15 * time.Second // before a failed incident is tried again
 	againMax   = 10 * time.Minute
-	lookEvery  = time.Minute     // whether there is an alert of which nobody told
+	lookEvery  = time.Minute     // whether there is an alert of which nobody told, or an incident that a killed command left
 	decideWait = 5 * time.Second // before Decide is called again after an error
 )
 
@@ -151,7 +151,7 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 	wg.Go(func() { keeper{r}.keep(ctx, t) })
 	wg.Go(func() { latecomer{r}.work(ctx) })
 	s := &schedule{r: r, table: t.Table(), active: map[string]bool{}, freed: make(chan struct{}, 1), wg: &wg}
-	look := time.NewTicker(lookEvery)
+	left, look := incident.NewLeft(t.Table()), time.NewTicker(lookEvery)
 	defer look.Stop()
 	retry := time.NewTimer(decideWait)
 	defer retry.Stop()
@@ -164,6 +164,9 @@ func (r *Runner) Run(ctx context.Context, t Triage) error {
 		case <-s.table.Woken():
 		case <-s.freed:
 		case <-look.C:
+			for _, in := range left.TakeUp() {
+				r.log().Warn("who worked at an incident is gone: going on with it", "incident", in.ID, "state", in.State)
+			}
 		case <-retry.C:
 			if t.Overdue() {
 				r.decide(t)

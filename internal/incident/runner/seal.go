@@ -177,12 +177,11 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, nil
 	}
 	u.r.Beside.await(ctx, SealJob{Incident: u.inc, Manifest: *m, Open: u.open})
-	select {
-	case u.r.sealing() <- struct{}{}:
-		defer func() { <-u.r.sealing() }()
-	case <-ctx.Done():
-		return SealedBundle{}, ctx.Err()
+	place := &place{all: u.r.sealing()}
+	if err := place.take(ctx); err != nil {
+		return SealedBundle{}, err
 	}
+	defer place.leave()
 	if m.Before, err = incident.Before(u.r.Store, u.inc); err != nil {
 		u.r.log().Warn("earlier bundles of the site are not remembered", "incident", u.inc.ID, "err", err)
 	}
@@ -194,7 +193,7 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 		return SealedBundle{}, err
 	}
 	job.Manifest = *m
-	made, err := u.makeBundle(ctx, begun, job)
+	made, err := u.makeBundle(ctx, begun, job, place)
 	made.material = begun.Material
 	return made, err
 }
@@ -236,7 +235,7 @@ func (u *run) sealingOf() sealing {
 }
 
 // makeBundle has the bundle made, and counts on disk how often that came to no end.
-func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made SealedBundle, err error) {
+func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob, place *place) (made SealedBundle, err error) {
 	file := sealingFile(u.r.Store, u.key)
 	job.Plain = s.plain()
 	if job.Plain != "" {
@@ -259,7 +258,12 @@ func (u *run) makeBundle(ctx context.Context, s sealing, job SealJob) (made Seal
 		return made, err
 	}
 	err = u.room.retry(ctx, func() (err error) {
-		made, err = u.r.Seal(ctx, job)
+		if err = place.take(ctx); err != nil {
+			return err
+		}
+		if made, err = u.r.Seal(ctx, job); atomicfile.Full(err) {
+			place.leave() // what it waits for, others may not need
+		}
 		return err
 	})
 	if err != nil {

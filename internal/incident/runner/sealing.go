@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -32,4 +33,32 @@ func (s sealing) plain() string {
 		return ""
 	}
 	return fmt.Sprintf("grab ended %d times while it was sealing this incident", s.Begun)
+}
+
+// A place is one of those for bundles that are made at once. It is for one goroutine.
+type place struct {
+	all  chan struct{}
+	have bool
+}
+
+// take waits for it, unless it is had.
+func (p *place) take(ctx context.Context) error {
+	if p.have {
+		return nil
+	}
+	select {
+	case p.all <- struct{}{}:
+		p.have = true
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// leave gives it back, if it is had.
+func (p *place) leave() {
+	if p.have {
+		<-p.all
+	}
+	p.have = false
 }

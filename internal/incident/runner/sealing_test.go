@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -128,5 +131,48 @@ func TestErrorWhileSealingIsNoCrash(t *testing.T) {
 		if in, err = b.r.Retry(t.Context(), in.ID, RetryRequest{}); err != nil || in.NoReport() != "" {
 			t.Errorf("%+v, %v", in, err)
 		}
+	})
+}
+
+// A bundle for which the disk has no room keeps no other from being made: a small one, or one on another disk, fits.
+func TestNoRoomForOneBundle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		b.r.Parallel = 1
+		var room atomic.Bool
+		seal, large := b.r.Seal, ""
+		b.r.Seal = func(ctx context.Context, job SealJob) (SealedBundle, error) {
+			if large == "" {
+				large = job.Incident.ID
+			}
+			if job.Incident.ID == large && !room.Load() {
+				return SealedBundle{}, syscall.ENOSPC
+			}
+			return seal(ctx, job)
+		}
+		j := b.journal()
+		stop := b.watch(j)
+		b.alertNow(j, "n1", 1)
+		time.Sleep(time.Hour)
+		b.alertNow(j, "n1", 2)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		sealed := func(id string, want bool) {
+			for _, l := range b.list() {
+				if (l.Incident == large) == (id == large) && (l.State == incident.Sealed) != want {
+					t.Errorf("%s is %s", l.Incident, l.State)
+				}
+			}
+		}
+		if n := len(b.list()); n != 2 {
+			t.Fatalf("%d incidents", n)
+		}
+		sealed(large, false)
+		sealed("the other", true)
+		room.Store(true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		sealed(large, true)
+		stop()
 	})
 }
