@@ -36,7 +36,11 @@ func TestAnotherCadence(t *testing.T) {
 func TestLateOfCutRecords(t *testing.T) {
 	t.Parallel()
 	p := play(t, scenarioOf(t, "lost-e"))
-	for seed := range uint64(40) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 4
+	}
+	for seed := range seeds {
 		s, _ := sources(p, false)
 		random := rand.New(rand.NewPCG(seed, seed))
 		for i := range s {

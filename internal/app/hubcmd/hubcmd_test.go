@@ -47,6 +47,9 @@ func run(ctx context.Context, out *buffer, asJSON bool, args ...string) error {
 // TestEmbedded: one command makes a hub and serves it; beside it init adds a collector to what
 // runs; it ends when it is told to, and what there is then is served again.
 func TestEmbedded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts servers")
+	}
 	dir := filepath.Join(t.TempDir(), "hub")
 	ports := []string{"--port", fmt.Sprint(testserver.FreePort(t)), "--websocket-port", fmt.Sprint(testserver.FreePort(t)), "--server", "127.0.0.1"}
 	serve := func(args ...string) (said *buffer, end func()) {
