@@ -19,8 +19,9 @@ func NewLeft(t *Table) *Left {
 func (l *Left) TakeUp() (taken []Incident) {
 	list, _ := l.table.st.Changed(l.seen) // List reports what cannot be read
 	for _, in := range list {
-		l.open[in.Key] = begun(in)
-		if !l.open[in.Key] {
+		if begun(in) {
+			l.open[in.Key] = true
+		} else {
 			delete(l.open, in.Key)
 		}
 	}

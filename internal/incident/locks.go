@@ -66,19 +66,16 @@ func (s *Store) BundleInUse(all []Incident, name string) bool {
 	return false
 }
 
-func (s *Store) busy(key string) bool {
-	l, err := s.LockIncident(key)
-	if err == nil {
-		l.Release()
-	}
-	return errors.Is(err, ErrBusy)
-}
+func (s *Store) busy(key string) bool { return errors.Is(s.tryLock(key), ErrBusy) }
 
-// free reports whether nobody has the incident's lock.
-func (s *Store) free(key string) bool {
+// free reports whether nobody has the incident's lock. Who may not try it hears no.
+func (s *Store) free(key string) bool { return s.tryLock(key) == nil }
+
+// tryLock takes the incident's lock and gives it back.
+func (s *Store) tryLock(key string) error {
 	l, err := s.LockIncident(key)
 	if err == nil {
 		l.Release()
 	}
-	return err == nil
+	return err
 }

@@ -38,7 +38,7 @@ func (d *Directory) Run(ctx context.Context, h *hub.Hub, me string, own []fleet.
 	}
 }
 
-// follow is Run until the connection was lost.
+// follow is Run until the watch is over.
 func (d *Directory) follow(ctx context.Context, h *hub.Hub, me string, own []fleet.Entry) error {
 	bucket, err := open(ctx, h)
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *Sight) look(ctx context.Context, h *hub.Hub, b buckets, me string) erro
 	return nil
 }
 
-// follow looks until the connection was lost.
+// follow looks until the watch is over.
 func (s *Sight) follow(ctx context.Context, h *hub.Hub, b buckets, me string) error {
 	watched := h.Watching(ctx, b.presence)
 	words, err := b.status.WatchAll(ctx)
