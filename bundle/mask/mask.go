@@ -64,7 +64,7 @@ type Count struct {
 type Masker struct {
 	table    *Table
 	strength Strength
-	masked   bool
+	masked   bool // the files were, before
 
 	mu      sync.Mutex
 	learned [find.Classes]map[string]struct{}
@@ -86,7 +86,9 @@ func New(t *Table, s Strength) *Masker {
 	return m
 }
 
-// Again masks files that were masked under the same table before: what was issued stays.
+// Again masks files that were masked under the same table before: what was issued stays. Of
+// names nothing is learned, for Search found none then that the table does not have: where
+// stretches lie across each other what is read without the table would be others.
 func Again(t *Table, s Strength) *Masker {
 	m := New(t, s)
 	m.masked = true
@@ -177,6 +179,9 @@ func (m *Masker) learn(f *fresh) error {
 	m.known = nil
 	n := 0
 	for c, now := range f.now {
+		if m.masked {
+			break
+		}
 		for _, v := range now {
 			m.learned[c][v] = struct{}{}
 		}

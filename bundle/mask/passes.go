@@ -222,13 +222,25 @@ func (rw *rewriter) rewrite(out, b []byte, hits []find.Hit, lengths []find.Lengt
 		if h.Class == find.Length {
 			out = rw.relength(out, h, hits[i+1:], lengths[h.At].Body)
 		} else {
-			var n int64
-			out, n = rw.replace(out, h)
-			rw.counts[h.Rule] += n
+			out = rw.put(out, b, h)
 		}
 		at = int(h.To)
 	}
 	return append(out, b[at:]...)
+}
+
+// put appends what is to stand for a hit of b. What is called as it stands there stays,
+// however it is written.
+func (rw *rewriter) put(out, b []byte, h *find.Hit) []byte {
+	was := len(out)
+	out, same := rw.replace(out, h)
+	switch {
+	case same:
+		return append(out[:was], b[h.From:h.To]...)
+	case h.Class != find.Coded: // what is in it was counted
+		rw.counts[h.Rule]++
+	}
+	return out
 }
 
 // withLengths puts the Content-Lengths among the hits, but for those that stand in one: no secret stays for one's sake.
@@ -251,7 +263,10 @@ func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body fin
 			break
 		}
 		if int(a.From) >= body.From && a.Class != find.Length {
-			rw.buf2, _ = rw.replace(rw.buf2[:0], a)
+			var same bool
+			if rw.buf2, same = rw.replace(rw.buf2[:0], a); same {
+				continue
+			}
 			if by += len(rw.buf2) - len(a.V); a.Class == find.Coded {
 				by -= a.Coded.Enc.EncodedLen(len(a.V)) - len(a.V)
 			}
@@ -265,32 +280,27 @@ func (rw *rewriter) relength(out []byte, h *find.Hit, after []find.Hit, body fin
 	return strconv.AppendInt(out, int64(max(n+by, 0)), 10)
 }
 
-// replace appends what is to stand for a hit. n is how many changes that is: what is in
-// base64 counts by itself.
-func (rw *rewriter) replace(out []byte, h *find.Hit) (_ []byte, n int64) {
+// replace appends what is to stand for a hit. same: it is called so already.
+func (rw *rewriter) replace(out []byte, h *find.Hit) (_ []byte, same bool) {
 	switch h.Class {
 	case find.Secret:
-		if string(h.V) != find.Stars {
-			n = 1
-		}
-		return append(out, find.Stars...), n
+		return append(out, find.Stars...), int(h.To-h.From) == len(find.Stars) && string(h.V) == find.Stars
 	case find.Coded:
-		return h.Coded.Enc.AppendEncode(out, rw.rewrite(nil, h.V, h.Coded.Hits, nil)), 0
+		text := rw.rewrite(nil, h.V, h.Coded.Hits, nil)
+		return h.Coded.Enc.AppendEncode(out, text), bytes.Equal(text, h.V)
 	}
 	rw.buf = find.Canonical(rw.buf[:0], h)
 	as := rw.pseudonym(h.Class, rw.buf)
-	if as != string(rw.buf) {
-		n = 1
-	}
+	same = as == string(rw.buf)
 	switch h.Class {
 	case find.MACs:
-		return find.Respell(out, h.V, as), n
+		return respell(out, h.V, as), same
 	case find.Names:
-		return find.Recase(out, h.V, as), n
+		return recase(out, h.V, as), same
 	case find.Addrs:
-		return find.SpellAddr(out, h, as), n
+		return find.SpellAddr(out, h, as), same
 	}
-	return append(out, as...), n
+	return append(out, as...), same
 }
 
 // pseudonym is what stands for a value.

@@ -1,8 +1,8 @@
 package find
 
-// merge joins the hits of a text as it is and with its escapes undone. Secrets are joined to
+// merge joins the hits of b as it is and with its escapes undone. Secrets are joined to
 // the largest, of others those of the undone text count.
-func merge(own, undone []Hit) []Hit {
+func merge(b []byte, own, undone []Hit) []Hit {
 	secrets := func(of []Hit) (yes, no []Hit) {
 		for _, h := range of {
 			if h.Class == Secret {
@@ -15,20 +15,25 @@ func merge(own, undone []Hit) []Hit {
 	}
 	ownSecrets, own := secrets(own)
 	undoneSecrets, undone := secrets(undone)
-	out := Over(nil, join(ownSecrets, undoneSecrets), undone)
+	out := Over(nil, join(b, ownSecrets, undoneSecrets), undone)
 	return Over(nil, out, own)
 }
 
-// join is the hits of both in order, those that touch each other made one.
-func join(a, b []Hit) []Hit {
+// join is the hits of both in order, those that touch each other made one, which stands there
+// as text has it.
+func join(text []byte, a, b []Hit) []Hit {
 	all := inOrder(a, b)
 	out := all[:0]
 	for _, h := range all {
-		if n := len(out); n > 0 && h.From < out[n-1].To {
-			out[n-1].To = max(out[n-1].To, h.To)
+		n := len(out)
+		if n == 0 || h.From >= out[n-1].To {
+			out = append(out, h)
 			continue
 		}
-		out = append(out, h)
+		if last := &out[n-1]; h.To > last.To {
+			last.To = h.To
+			last.V = text[last.From:last.To]
+		}
 	}
 	return out
 }

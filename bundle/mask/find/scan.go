@@ -354,7 +354,7 @@ func (s *scanner) through(text []byte, v undo.View, onlyKnown bool) {
 		}
 	}
 	if len(found) > 0 {
-		merged := merge(s.hits[s.line.hits:], found) // of its own
+		merged := merge(s.b, s.hits[s.line.hits:], found) // of its own
 		s.hits = append(s.hits[:s.line.hits], merged...)
 	}
 }

@@ -23,7 +23,7 @@ func (s *scanner) keyed(i int, sep byte) int {
 	} else {
 		k = s.recent.key(s.b, from, to)
 	}
-	if k == keyNone && i > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
+	if k == keyNone && to > from+3 && s.b[from] == '0' && from > 0 && s.b[from-1] == '#' { // #012Authorization:
 		k = keyKindOf(s.b[from+3 : to])
 	}
 	if k == keyNone {
