@@ -44,7 +44,9 @@ func (t *Table) propose(c find.Class, v string, try int) string {
 	return t.alike(find.ClassNames[c], v, try, longer)
 }
 
-// alike is a text with a letter for each letter and a digit for each digit, and so many more.
+// alike is a text with a letter for each letter and a digit for each digit, and so many more. Of a
+// name's the first comes behind and the others in front: what begins with four numbers would be an
+// address whatever stands behind them, unless the first has four digits.
 func (t *Table) alike(class, v string, try, longer int) string {
 	var out []byte
 	var pool []byte
@@ -71,11 +73,16 @@ func (t *Table) alike(class, v string, try, longer int) string {
 			out = append(out, v[i])
 		}
 	}
-	for range longer {
-		if class == find.ClassNames[find.Numbers] {
+	for i := range longer {
+		switch {
+		case class == find.ClassNames[find.Numbers]:
 			out = append(out, '0'+next()%10)
-		} else {
+		case i == 0:
 			out = append(out, 'a'+next()%26)
+		case find.IsDigit(v[0]):
+			out = slices.Insert(out, 0, '9', '0'+next()%10, '0'+next()%10)
+		default:
+			out = slices.Insert(out, 0, 'a'+next()%26)
 		}
 	}
 	return string(out)

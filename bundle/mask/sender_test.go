@@ -104,7 +104,7 @@ func TestSentToBeRefused(t *testing.T) {
 			others++
 		}
 	}
-	if others > int(n/5000) {
+	if others > int(n/20_000) {
 		t.Errorf("of %d messages %d are others when they are masked again", n, others)
 	}
 }

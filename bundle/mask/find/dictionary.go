@@ -2,6 +2,7 @@ package find
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"strings"
 )
@@ -69,14 +70,15 @@ func (d *Dictionary) mac(v string) {
 
 // otherDomain is what becomes of a domain when its labels are replaced.
 func otherDomain(v string, given map[string]string) string {
-	end := len(v) - kept([]byte(v))
-	labels := strings.Split(v[:end], ".")
-	for i, l := range labels {
-		if as, ok := given[l]; ok {
-			labels[i] = as
-		}
+	names := v[:len(v)-kept([]byte(v))]
+	var out []string
+	for at := 0; at < len(names); {
+		n, _ := labelEnd([]byte(names[at:]))
+		label := names[at : at+n]
+		out = append(out, cmp.Or(given[label], label))
+		at += n + 1
 	}
-	return strings.Join(labels, ".") + v[end:]
+	return strings.Join(out, ".") + v[len(names):]
 }
 
 // distinct reports whether a name is told from other words wherever it stands.

@@ -87,17 +87,26 @@ func (s *scanner) learnDomain(low []byte, keep int) {
 
 // labels takes what stands there for names with dots between them.
 func (s *scanner) labels(from, to int, r Rule) {
-	for end := from; from < to; from = end + 1 {
-		if n := numbered(s.b[from:to]); n > 0 {
-			if end = from + n; !s.quadIn(from, end) {
-				s.add(Names, r, from, end)
-			}
-			continue
+	for from < to {
+		n, numbers := labelEnd(s.b[from:to])
+		if end := from + n; !numbers {
+			s.label(from, end, r)
+		} else if !s.quadIn(from, end) {
+			s.add(Names, r, from, end)
 		}
-		for end = from; end < to && s.b[end] != '.'; end++ {
-		}
-		s.label(from, end, r)
+		from += n + 1
 	}
+}
+
+// labelEnd is where the first name of b ends, and whether it is numbered.
+func labelEnd(b []byte) (n int, numbers bool) {
+	if n := numbered(b); n > 0 {
+		return n, true
+	}
+	if i := bytes.IndexByte(b, '.'); i >= 0 {
+		return i, false
+	}
+	return len(b), false
 }
 
 // numbered is how much of b is four numbers or more, nearly an address: pseudonyms of each could make it one.
