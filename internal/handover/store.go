@@ -32,7 +32,8 @@ var ErrTaken = errors.New("another grab delivers from this store")
 type Store struct {
 	Dir string
 
-	Fault func(step, name string) error // for tests: called before each change; nil: nothing
+	Placed func(bundle string) string    // where a bundle lies that a job says to be elsewhere; nil: there
+	Fault  func(step, name string) error // for tests: called before each change; nil: nothing
 }
 
 const ending = ".json"
@@ -137,6 +138,9 @@ func (s Store) read(name string, log *slog.Logger) (*Job, error) {
 	}
 	if err != nil || !there {
 		return nil, err
+	}
+	if s.Placed != nil {
+		j.Bundle = s.Placed(j.Bundle)
 	}
 	return &j, nil
 }

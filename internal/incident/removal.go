@@ -163,12 +163,16 @@ func Leavings(s *Store) (list []*Leaving, err error) {
 func leavingOf(s *Store, key string) Removal {
 	dir := leavingDir(s, key)
 	if r, there, err := File[Removal](s, removalFile(s, dir)).Load(); err == nil && there && r.Key == key {
+		for i, b := range r.Bundles {
+			r.Bundles[i] = s.Placed(b)
+		}
 		return r
 	}
 	in, err := File[Incident](s, filepath.Join(dir, "incident.json")).Read()
 	if err != nil || in.Key != key {
 		in = Incident{Key: key, ID: key}
 	}
+	s.place(&in)
 	return RemovalOf(s, in, time.Now().UTC().Round(0), "its removal had begun before a restart")
 }
 

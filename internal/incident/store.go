@@ -196,7 +196,29 @@ func (s *Store) Read(key string) (Incident, error) {
 	if err == nil && in.Key != key {
 		err = &atomicfile.DamagedError{Path: file.Path, Err: fmt.Errorf("it says that its key is %q", in.Key)}
 	}
+	s.place(&in)
 	return in, err
+}
+
+func (s *Store) place(in *Incident) {
+	in.Bundle = s.Placed(in.Bundle)
+	for i, rev := range in.Revisions {
+		in.Revisions[i].Bundle = s.Placed(rev.Bundle)
+	}
+}
+
+// Placed is where a bundle lies that a record says to be at path. Records name it in full, but
+// a store is moved, copied and restored as a whole: then it is the one in this store.
+func (s *Store) Placed(path string) string {
+	dir := filepath.Dir(path)
+	if path == "" || dir == s.Bundles() {
+		return path
+	}
+	own := filepath.Join(s.Bundles(), path[strings.LastIndexAny(path, `/\`)+1:])
+	if isThere(own) && (filepath.Base(dir) == filepath.Base(s.Bundles()) || !isThere(path)) {
+		return own
+	}
+	return path // somebody chose that folder
 }
 
 // Keys lists the folders of incidents; a store that is not there has none.

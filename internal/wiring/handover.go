@@ -18,7 +18,7 @@ import (
 
 // Jobs are the deliveries of a store.
 func Jobs(store *incident.Store) handover.Store {
-	return handover.Store{Dir: filepath.Join(store.Dir, "handover")}
+	return handover.Store{Dir: filepath.Join(store.Dir, "handover"), Placed: store.Placed}
 }
 
 // Undelivered reports whether a bundle of an incident is to be delivered yet: what its own
