@@ -68,7 +68,7 @@ func newFleetMember(tb testing.TB, dir, name string, sites []incident.Site, serv
 	must(tb, err)
 	f.runner = &runner.Runner{Store: f.st, Policy: func() incident.Policy { return fleetPolicy }, Sites: func() []incident.Site { return sites }, Log: log,
 		Logs: runner.Logs{NewPuller: func(site, host, dir string) (runner.Puller, error) { return fleetPuller{f, site, host, dir}, nil }},
-		Seal: manifestAlone, VerifyBundle: func(context.Context, string, string, int) error { return nil }}
+		Seal: manifestAlone, VerifyBundle: func(context.Context, string, string, int) (m evidence.Manifest, err error) { return m, nil }}
 	f.m = &member.Member{Log: log, Options: func(*config.Config) (hub.Options, error) {
 		return hub.Options{Servers: servers, Name: name, TLS: trust, Log: log, Dialer: &f.line}, nil
 	}}

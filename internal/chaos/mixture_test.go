@@ -235,7 +235,7 @@ func watch(t *testing.T, dir string, sites []incident.Site, peers map[string]*me
 			path := job.Base + ".zip"
 			return runner.SealedBundle{Path: path}, os.WriteFile(path, nil, 0o600)
 		},
-		VerifyBundle: func(context.Context, string, string, int) error { return nil },
+		VerifyBundle: func(context.Context, string, string, int) (m evidence.Manifest, err error) { return m, nil },
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

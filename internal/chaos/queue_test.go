@@ -41,7 +41,7 @@ func TestQueueSeen(t *testing.T) {
 			path := job.Base + ".zip"
 			return runner.SealedBundle{Path: path}, os.WriteFile(path, nil, 0o600)
 		}
-		c.w.Runner.VerifyBundle = func(context.Context, string, string, int) error { return nil }
+		c.w.Runner.VerifyBundle = func(context.Context, string, string, int) (m evidence.Manifest, err error) { return m, nil }
 		c.all(func(p *logPeer) {
 			for _, f := range p.logs["network_log"].files {
 				f.wide = 12 << 10 // so many bytes every two seconds: 1.4 MB in the window

@@ -214,7 +214,7 @@ func (r *rehearsal) grab(ctx context.Context, alert evidence.Alert) error {
 		r.fail(drill.StepSealed, err)
 		return nil
 	}
-	if err := wiring.VerifyBundle(ctx, in.Bundle, in.ID, in.Revision); err != nil {
+	if _, err := wiring.VerifyBundle(ctx, in.Bundle, in.ID, in.Revision); err != nil {
 		r.fail(drill.StepVerified, err)
 		return nil
 	}

@@ -64,6 +64,7 @@ type Revision struct {
 	HandTo   []string          `json:"hand_to,omitempty"`   // destinations whose conditions it met when it was sealed
 	Material string            `json:"material,omitempty"`  // digest of what it has beside logs and mails, see package material
 	Late     bool              `json:"late,omitempty"`      // it was made for that alone
+	Found    bool              `json:"found,omitempty"`     // its bundle was there, and no record said so, see Renumber
 }
 
 // An Incident is one grab, from the alert (or the command) to its bundle.

@@ -325,13 +325,13 @@ func Removing(path, why string, at time.Time) error {
 	return ledger.Append(name, head, custody.Entry{Time: at, Act: custody.Removed, Later: &custody.Later{Why: why, File: file}})
 }
 
-// VerifyBundle tells whether a bundle verifies and is that of the incident.
-func VerifyBundle(ctx context.Context, path, id string, revision int) error {
+// VerifyBundle returns the manifest of a bundle that verifies and is that of the incident.
+func VerifyBundle(ctx context.Context, path, id string, revision int) (evidence.Manifest, error) {
 	res, err := bundle.Verify(ctx, path)
 	if err != nil {
-		return err
+		return evidence.Manifest{}, err
 	}
-	return isOf(res, path, id, revision)
+	return res.Manifest, isOf(res, path, id, revision)
 }
 
 // isOf is why a bundle is not an intact one of the incident.

@@ -55,7 +55,7 @@ func termsOf(cfg *config.Config, h *config.Handover, j handover.Job, caseOf func
 func (d *Desk) maker() handover.Maker {
 	return handover.Maker{
 		Verify: func(ctx context.Context, j handover.Job) error {
-			err := wiring.VerifyBundle(ctx, j.Bundle, j.Incident, j.Revision)
+			_, err := wiring.VerifyBundle(ctx, j.Bundle, j.Incident, j.Revision)
 			if err != nil && ctx.Err() == nil {
 				return &sink.Error{Cause: sink.Local, Permanent: true, Err: fmt.Errorf("the bundle is not sent: %w", err)}
 			}

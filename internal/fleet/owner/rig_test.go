@@ -165,14 +165,14 @@ func (r *rig) seal(_ context.Context, job runner.SealJob) (runner.SealedBundle, 
 	return runner.SealedBundle{Path: path, Bytes: int64(len(text))}, errors.Join(err, os.WriteFile(path, text, 0o600))
 }
 
-func verify(_ context.Context, path, id string, _ int) error {
+func verify(_ context.Context, path, id string, _ int) (evidence.Manifest, error) {
 	text, err := os.ReadFile(path)
 	var m evidence.Manifest
 	err = errors.Join(err, json.Unmarshal(text, &m))
 	if err == nil && m.Incident != id {
 		err = errors.New("of another incident")
 	}
-	return err
+	return m, err
 }
 
 // take has the collector hear of an alert.

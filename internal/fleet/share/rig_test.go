@@ -168,7 +168,7 @@ func (w *world) rig(name string, lends bool, reaches ...string) *rig {
 	}
 	r.hub.Store(w.open())
 	r.run = &runner.Runner{Store: r.st, Policy: policy, Sites: func() []incident.Site { return incidenttest.Sites }, Log: log,
-		Logs: runner.Logs{NewPuller: r.puller}, Seal: seal, VerifyBundle: func(context.Context, string, string, int) error { return nil }}
+		Logs: runner.Logs{NewPuller: r.puller}, Seal: seal, VerifyBundle: func(context.Context, string, string, int) (m evidence.Manifest, err error) { return m, nil }}
 	r.lender = &Lender{Place: func() Place { return Place{"acme", name, lends} }, Entries: w.of, Hub: r.hub.Load, Keys: ring, Store: r.st, Table: r.j.Table(), Log: log, Quick: 20,
 		Now: func() time.Time { return time.Now().Add(r.ahead) }}
 	r.run.Beside.Borrow = r.lender.Borrow

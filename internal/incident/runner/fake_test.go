@@ -174,7 +174,7 @@ type fakeBundle struct {
 
 // unpackIt writes files of a fake bundle.
 func unpackIt(ctx context.Context, path, id string, rev int, dir string, want func(name string) bool) error {
-	if err := verifyIt(ctx, path, id, rev); err != nil {
+	if _, err := verifyIt(ctx, path, id, rev); err != nil {
 		return err
 	}
 	fb, err := readBundle(path)
@@ -270,12 +270,12 @@ func (b *bench) change(op, name string, f func() error) error {
 	return errors.Join(f(), fault(op+" done", name))
 }
 
-func verifyIt(ctx context.Context, path, id string, rev int) error {
+func verifyIt(ctx context.Context, path, id string, rev int) (evidence.Manifest, error) {
 	fb, err := readBundle(path)
 	if err == nil && (fb.Manifest.Incident != id || fb.Manifest.Revision != rev) {
 		err = fmt.Errorf("it is of %s revision %d", fb.Manifest.Incident, fb.Manifest.Revision)
 	}
-	return err
+	return fb.Manifest, err
 }
 
 func readBundle(path string) (fb fakeBundle, err error) {

@@ -123,11 +123,20 @@ func (l latecomer) further(ctx context.Context, key string) error {
 		return err
 	}
 	in.State, in.Late = incident.Sealing, true
-	in.Revision++
+	if err := next(l.Store, &in); err != nil {
+		return err
+	}
 	if err := l.Store.Save(in); err != nil {
 		return err
 	}
 	return l.make(ctx, in)
+}
+
+// next has a sealed incident begin its next revision. A manifest of that number is left of one
+// that was not sealed, or of a store that was restored since.
+func next(st *incident.Store, in *incident.Incident) error {
+	in.Revision++
+	return st.Remove(st.ManifestFile(in.Key, in.Revision).Path)
 }
 
 // Further makes a further revision of a sealed incident at once, if something came since, and

@@ -165,7 +165,13 @@ func incidentNotes(in incident.Incident) []string {
 	if n := in.Starts - len(in.Revisions); n > 1 {
 		add("work on this incident was interrupted and resumed %d times", n-1)
 	}
+	for _, n := range in.Unrecorded() {
+		add("revision %d was there already, sealed by a record that is lost: what it has is not in this one", n)
+	}
 	for _, r := range in.Revisions {
+		if r.Found {
+			continue
+		}
 		add("revision %d, sealed %s, was %s: this one has everything it had", r.Revision, stamp(r.Sealed), r.Coverage)
 	}
 	return notes

@@ -164,7 +164,9 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 		if in.Late {
 			in.State = incident.Sealing
 		}
-		in.Revision++
+		if err := next(r.Store, &in); err != nil {
+			return in, err
+		}
 	}
 	if err := r.Store.Save(in); err != nil {
 		return in, err

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -221,22 +218,10 @@ func (u *run) refreeze(ctx context.Context) error {
 func (u *run) undo() error {
 	u.closePullers()
 	errs := []error{u.r.Store.Remove(u.r.Store.ManifestFile(u.key, u.inc.Revision).Path), u.r.Store.Remove(sealingFile(u.r.Store, u.key).Path)}
-	for _, b := range unsealedBundles(u.r.Store, u.inc) {
+	for _, b := range u.r.Store.BundlesAt(u.inc) {
 		errs = append(errs, u.r.Store.Remove(b))
 	}
 	return errors.Join(errs...)
-}
-
-// unsealedBundles are the bundles that lie where that of the incident's revision would.
-func unsealedBundles(st *incident.Store, in incident.Incident) (list []string) {
-	base := bundleBase(st, in)
-	entries, _ := os.ReadDir(filepath.Dir(base)) // what cannot be read has none
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(base)+".") && e.Type().IsRegular() {
-			list = append(list, filepath.Join(filepath.Dir(base), e.Name()))
-		}
-	}
-	return list
 }
 
 // still reports why what is being sealed is not the incident's any more.

@@ -222,7 +222,11 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 		}
 	}
 	return u.room.retry(ctx, func() error {
-		inc, err := u.table.FreezeAs(u.key, w, u.take, u.build)
+		inc, err := u.table.FreezeAs(u.key, w, func(in *incident.Incident) error {
+			err := u.take(in)
+			u.r.Store.Renumber(in)
+			return err
+		}, u.build)
 		if err == nil {
 			u.inc = inc
 		}

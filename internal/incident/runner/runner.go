@@ -26,8 +26,8 @@ type Runner struct {
 	// Seal writes, fsyncs, verifies and renames a bundle, whose path is SealJob.Base and
 	// an ending.
 	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
-	// VerifyBundle returns nil for an intact bundle of that incident and revision.
-	VerifyBundle func(ctx context.Context, path, incident string, revision int) error
+	// VerifyBundle returns the manifest of an intact bundle of that incident and revision.
+	VerifyBundle func(ctx context.Context, path, incident string, revision int) (evidence.Manifest, error)
 
 	Parallel int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
 	Log      *slog.Logger     // nil: nothing

@@ -62,6 +62,9 @@ type SealedBundle struct {
 // ErrNoReport says that a retry which was to add the report could not.
 var ErrNoReport = errors.New("the report cannot be made this time either")
 
+// errTaken says that another bundle lies where that of the revision would.
+var errTaken = errors.New("another bundle lies in its place")
+
 // ErrLess says that a retry would hold less than the revision before it.
 var ErrLess = errors.New("it would have less than the revision before it")
 
@@ -84,18 +87,6 @@ func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
 	return m, keepsAll(last, m)
 }
 
-// bundleBase is where the bundle of the incident's revision goes, without its ending.
-func bundleBase(st *incident.Store, in incident.Incident) string {
-	name := in.ID
-	if in.Revision > 1 {
-		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
-	}
-	if in.Out != "" {
-		return filepath.Join(in.Out, name)
-	}
-	return filepath.Join(st.Bundles(), name)
-}
-
 // seal makes the bundle of a frozen incident, or adopts the one that is there,
 // writes down that it is sealed, and removes slices that nobody needs any more.
 func (u *run) seal(ctx context.Context) error {
@@ -105,6 +96,11 @@ func (u *run) seal(ctx context.Context) error {
 	}
 	u.tell(Event{What: EventSealing, Incident: u.inc.ID, Coverage: m.Coverage})
 	made, err := u.bundle(ctx, &m)
+	if errors.Is(err, errTaken) { // the record is older than that bundle
+		if err = u.freeze(ctx, u.inc.Asked); err == nil {
+			return u.seal(ctx)
+		}
+	}
 	if err == nil {
 		err = u.commit(ctx, m)
 	}
@@ -114,11 +110,12 @@ func (u *run) seal(ctx context.Context) error {
 	path := made.Path
 	rev := incident.Revision{Revision: u.inc.Revision, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, NoReport: made.NoReport, Brief: briefOf(m, made), HandTo: made.HandTo,
 		Material: made.material, Late: u.inc.Late}
+	found := u.unrecorded(ctx)
 	err = u.room.retry(ctx, func() (err error) {
 		u.inc, err = u.table.Update(u.key, func(in *incident.Incident) {
 			in.State, in.Coverage, in.Bundle, in.Error, in.Late = incident.Sealed, m.Coverage, path, "", false
 			u.sealedAs(in)
-			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), rev)
+			in.Revisions = append(slices.DeleteFunc(in.Revisions, func(r incident.Revision) bool { return r.Revision == rev.Revision }), append(found, rev)...)
 		})
 		return err
 	})
@@ -172,9 +169,9 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 
 // bundle adopts or makes the bundle.
 func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle, err error) {
-	base, begun := bundleBase(u.r.Store, u.inc), u.sealingOf()
-	if path := u.adopt(ctx, base); path != "" {
-		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, nil
+	base, begun := u.r.Store.BundleBase(u.inc), u.sealingOf()
+	if path, err := u.adopt(ctx, *m); path != "" || err != nil {
+		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, err
 	}
 	u.r.Beside.await(ctx, SealJob{Incident: u.inc, Manifest: *m, Open: u.open})
 	place := &place{all: u.r.sealing()}
@@ -198,27 +195,43 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 	return made, err
 }
 
-// adopt returns the path of a bundle of that incident and revision that is there
-// and verifies: the crash came after the bundle was done.
-func (u *run) adopt(ctx context.Context, base string) string {
-	entries, err := os.ReadDir(filepath.Dir(base))
-	if err != nil || u.r.VerifyBundle == nil {
-		return "" // nothing to adopt
+// adopt returns the path of the bundle that was made of that manifest, if it is there and
+// verifies: the crash came after the bundle was done. Another one is errTaken.
+func (u *run) adopt(ctx context.Context, m evidence.Manifest) (path string, err error) {
+	if u.r.VerifyBundle == nil {
+		return "", nil
 	}
-	for _, e := range entries {
-		ext, ok := strings.CutPrefix(e.Name(), filepath.Base(base)+".")
-		if !ok || !e.Type().IsRegular() || strings.HasSuffix(ext, "part") {
+	for _, path := range u.r.Store.BundlesAt(u.inc) {
+		if strings.HasSuffix(path, atomicfile.PartSuffix) {
 			continue
 		}
-		path := filepath.Join(filepath.Dir(base), e.Name())
-		if err := u.r.VerifyBundle(ctx, path, u.inc.ID, u.inc.Revision); err != nil {
+		is, err := u.r.VerifyBundle(ctx, path, u.inc.ID, u.inc.Revision)
+		switch {
+		case err != nil:
 			u.r.log().Warn("existing bundle does not verify; writing it again", "incident", u.inc.ID, "bundle", path, "err", err)
-			continue
+		case !is.Timing.Sealed.IsZero() && !is.Timing.Sealed.Equal(m.Timing.Sealed):
+			u.r.log().Warn("another bundle lies in its place, and stays there", "incident", u.inc.ID, "bundle", path, "sealed", is.Timing.Sealed)
+			return "", fmt.Errorf("%w: %s", errTaken, path)
+		default:
+			u.r.log().Info("using the finished bundle of an earlier run", "incident", u.inc.ID, "bundle", path)
+			return path, nil
 		}
-		u.r.log().Info("using the finished bundle of an earlier run", "incident", u.inc.ID, "bundle", path)
-		return path
 	}
-	return ""
+	return "", nil
+}
+
+// unrecorded are the revisions before this one that no record knew and whose bundles are there.
+func (u *run) unrecorded(ctx context.Context) (list []incident.Revision) {
+	for _, n := range u.inc.Unrecorded() {
+		at := u.inc
+		at.Revision = n
+		for _, path := range u.r.Store.BundlesAt(at) {
+			if m, err := u.r.VerifyBundle(ctx, path, at.ID, n); err == nil && !slices.ContainsFunc(u.inc.Revisions, func(r incident.Revision) bool { return r.Bundle == path }) {
+				list = append(list, incident.Revision{Revision: n, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, Found: true})
+			}
+		}
+	}
+	return list
 }
 
 // sealingOf is what was written down of the incident's revision. What cannot be read

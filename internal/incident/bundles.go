@@ -1,0 +1,67 @@
+package incident
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// BundleBase is where the bundle of an incident's revision goes, without its ending.
+func (s *Store) BundleBase(in Incident) string {
+	name := in.ID
+	if in.Revision > 1 {
+		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
+	}
+	if in.Out != "" {
+		return filepath.Join(in.Out, name)
+	}
+	return filepath.Join(s.Bundles(), name)
+}
+
+// BundlesAt are the files that lie where the bundle of the incident's revision would. A folder
+// that cannot be read has none.
+func (s *Store) BundlesAt(in Incident) (list []string) {
+	base := s.BundleBase(in)
+	entries, _ := os.ReadDir(filepath.Dir(base))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), filepath.Base(base)+".") && e.Type().IsRegular() {
+			list = append(list, filepath.Join(filepath.Dir(base), e.Name()))
+		}
+	}
+	return list
+}
+
+// Renumber gives the revision that an incident is to have next a number of which there is no
+// bundle yet, and no custody. What is there was sealed by a record that this store does not have:
+// it was restored from a backup and its bundles were not, say. That is nobody's to write over.
+func (s *Store) Renumber(in *Incident) {
+	for s.isTaken(*in) {
+		in.Revision++
+	}
+}
+
+// isTaken asks for names, for it is asked of every bundle, and there may be many.
+func (s *Store) isTaken(in Incident) bool {
+	base := s.BundleBase(in)
+	for _, ending := range []string{".zip", ".tar.zst", ".tar.gz"} {
+		if isThere(base + ending) {
+			return true
+		}
+	}
+	return isThere(filepath.Join(s.Dir, "custody", filepath.Base(base)+".jsonl"))
+}
+
+// Unrecorded are the numbers below its revision of which the incident's record knows nothing.
+func (in Incident) Unrecorded() (list []int) {
+	known := map[int]bool{}
+	for _, r := range in.Revisions {
+		known[r.Revision] = !r.Found
+	}
+	for n := 1; n < in.Revision; n++ {
+		if !known[n] {
+			list = append(list, n)
+		}
+	}
+	return list
+}
