@@ -8,7 +8,7 @@ import (
 )
 
 // BundleBase is where the bundle of an incident's revision goes, without its ending.
-func (s *Store) BundleBase(in Incident) string {
+func BundleBase(s *Store, in Incident) string {
 	name := in.ID
 	if in.Revision > 1 {
 		name = fmt.Sprintf("%s-r%d", in.ID, in.Revision)
@@ -21,8 +21,8 @@ func (s *Store) BundleBase(in Incident) string {
 
 // BundlesAt are the files that lie where the bundle of the incident's revision would. A folder
 // that cannot be read has none.
-func (s *Store) BundlesAt(in Incident) (list []string) {
-	base := s.BundleBase(in)
+func BundlesAt(s *Store, in Incident) (list []string) {
+	base := BundleBase(s, in)
 	entries, _ := os.ReadDir(filepath.Dir(base))
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), filepath.Base(base)+".") && e.Type().IsRegular() {
@@ -35,15 +35,15 @@ func (s *Store) BundlesAt(in Incident) (list []string) {
 // Renumber gives the revision that an incident is to have next a number of which there is no
 // bundle yet, and no custody. What is there was sealed by a record that this store does not have:
 // it was restored from a backup and its bundles were not, say. That is nobody's to write over.
-func (s *Store) Renumber(in *Incident) {
-	for s.isTaken(*in) {
+func Renumber(s *Store, in *Incident) {
+	for isTaken(s, *in) {
 		in.Revision++
 	}
 }
 
 // isTaken asks for names, for it is asked of every bundle, and there may be many.
-func (s *Store) isTaken(in Incident) bool {
-	base := s.BundleBase(in)
+func isTaken(s *Store, in Incident) bool {
+	base := BundleBase(s, in)
 	for _, ending := range []string{".zip", ".tar.zst", ".tar.gz"} {
 		if isThere(base + ending) {
 			return true

@@ -218,7 +218,7 @@ func (u *run) refreeze(ctx context.Context) error {
 func (u *run) undo() error {
 	u.closePullers()
 	errs := []error{u.r.Store.Remove(u.r.Store.ManifestFile(u.key, u.inc.Revision).Path), u.r.Store.Remove(sealingFile(u.r.Store, u.key).Path)}
-	for _, b := range u.r.Store.BundlesAt(u.inc) {
+	for _, b := range incident.BundlesAt(u.r.Store, u.inc) {
 		errs = append(errs, u.r.Store.Remove(b))
 	}
 	return errors.Join(errs...)

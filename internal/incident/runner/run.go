@@ -224,7 +224,7 @@ func (u *run) freeze(ctx context.Context, w evidence.Window) error {
 	return u.room.retry(ctx, func() error {
 		inc, err := u.table.FreezeAs(u.key, w, func(in *incident.Incident) error {
 			err := u.take(in)
-			u.r.Store.Renumber(in)
+			incident.Renumber(u.r.Store, in)
 			return err
 		}, u.build)
 		if err == nil {

@@ -169,7 +169,7 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 
 // bundle adopts or makes the bundle.
 func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle, err error) {
-	base, begun := u.r.Store.BundleBase(u.inc), u.sealingOf()
+	base, begun := incident.BundleBase(u.r.Store, u.inc), u.sealingOf()
 	if path, err := u.adopt(ctx, *m); path != "" || err != nil {
 		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, err
 	}
@@ -201,7 +201,7 @@ func (u *run) adopt(ctx context.Context, m evidence.Manifest) (path string, err 
 	if u.r.VerifyBundle == nil {
 		return "", nil
 	}
-	for _, path := range u.r.Store.BundlesAt(u.inc) {
+	for _, path := range incident.BundlesAt(u.r.Store, u.inc) {
 		if strings.HasSuffix(path, atomicfile.PartSuffix) {
 			continue
 		}
@@ -225,7 +225,7 @@ func (u *run) unrecorded(ctx context.Context) (list []incident.Revision) {
 	for _, n := range u.inc.Unrecorded() {
 		at := u.inc
 		at.Revision = n
-		for _, path := range u.r.Store.BundlesAt(at) {
+		for _, path := range incident.BundlesAt(u.r.Store, at) {
 			if m, err := u.r.VerifyBundle(ctx, path, at.ID, n); err == nil && !slices.ContainsFunc(u.inc.Revisions, func(r incident.Revision) bool { return r.Bundle == path }) {
 				list = append(list, incident.Revision{Revision: n, Bundle: path, Coverage: m.Coverage, Sealed: m.Timing.Sealed, Found: true})
 			}
