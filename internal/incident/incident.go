@@ -29,6 +29,10 @@ const (
 	Failed  State = "failed"  // neither sealed nor being worked on; Error says why
 )
 
+func (s State) known() bool {
+	return slices.Contains([]State{"", Waiting, Running, Sealing, Sealed, Failed}, s)
+}
+
 // A Kind says what an incident came from.
 type Kind string
 

@@ -283,7 +283,8 @@ func (s *Store) SaveHost(key, host string, h HostState) error {
 }
 
 // IncidentsOnDisk reads every incident. What cannot be read is said and left out;
-// an empty folder that a crash left is removed.
+// an empty folder that a crash left is removed. One that holds anything is an incident whose
+// record is lost, of a partial copy of the store, say: what it has is there to be looked at.
 func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 	keys, err := s.Keys()
 	if err != nil {
@@ -296,12 +297,29 @@ func (s *Store) IncidentsOnDisk(say func(string, ...any)) ([]Incident, error) {
 		case err == nil:
 			all = append(all, in)
 		case errors.Is(err, fs.ErrNotExist):
-			if fi, err := os.Stat(s.IncidentDir(k)); err == nil && time.Since(fi.ModTime()) > time.Minute && !s.busy(k) {
+			fi, err := os.Stat(s.IncidentDir(k))
+			switch {
+			case err != nil || time.Since(fi.ModTime()) <= time.Minute || s.busy(k):
+			case holdsNothing(s.IncidentDir(k)):
 				os.RemoveAll(s.IncidentDir(k)) // a claim that never was one; the next start tries again
+			default:
+				say("an incident has no record; its folder stays", "folder", s.IncidentDir(k))
 			}
 		default:
 			say("cannot read incident", "key", k, "err", err)
 		}
 	}
 	return all, nil
+}
+
+// holdsNothing reports whether there is no file in a folder of an incident, or in those below, but its
+// lock and what a crash left half written.
+func holdsNothing(dir string) bool {
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || e.Name() == "lock" || strings.HasSuffix(e.Name(), atomicfile.PartSuffix) {
+			return err
+		}
+		return fs.ErrExist
+	})
+	return err == nil
 }

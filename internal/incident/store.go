@@ -196,6 +196,9 @@ func (s *Store) Read(key string) (Incident, error) {
 	if err == nil && in.Key != key {
 		err = &atomicfile.DamagedError{Path: file.Path, Err: fmt.Errorf("it says that its key is %q", in.Key)}
 	}
+	if err == nil && !in.State.known() {
+		err = &atomicfile.UnreadableError{Path: file.Path, Err: fmt.Errorf("a later version of grab wrote it: its state is %q", in.State)}
+	}
 	s.place(&in)
 	return in, err
 }

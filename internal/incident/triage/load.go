@@ -1,7 +1,9 @@
 package triage
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,13 +77,20 @@ func (j *Journal) dropOrphans() error {
 	for _, f := range entries {
 		ending := filepath.Ext(f.Name())
 		id := strings.TrimSuffix(f.Name(), ending)
-		if _, known := j.index.seen[id]; (ending == ".eml" || ending == ".json") && incident.IsID(id) && !known {
+		if _, known := j.index.seen[id]; (ending == ".eml" || ending == ".json") && incident.IsID(id) && !known && !recorded(j.st, id) {
 			if err := j.st.Remove(j.st.MailPath(id)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// recorded reports whether there is a record of an alert, be it one that cannot be read: it may
+// belong to somebody else, or come from a later version.
+func recorded(st *incident.Store, id string) bool {
+	_, err := os.Lstat(st.AlertPath(id))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // place takes up an incident that is on disk. What it says about its members is

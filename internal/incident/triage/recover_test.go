@@ -169,3 +169,31 @@ func TestDamagedPlan(t *testing.T) {
 		}
 	}
 }
+
+// The mail of an alert stays where its record cannot be read: it may be readable again.
+func TestMailOfAnUnreadableRecord(t *testing.T) {
+	st := incidenttest.Store(t, t.TempDir())
+	j := testJournal(t, st)
+	a := incidenttest.AlertAt(0, "n1", 1)
+	add(t, j, a)
+	j.Close()
+	for _, c := range []struct {
+		spoil func() error
+		stays bool
+	}{
+		{func() error { return os.WriteFile(st.AlertPath(a.ID), []byte("{"), 0o600) }, true},
+		{func() error { return os.Remove(st.AlertPath(a.ID)) }, false},
+	} {
+		if err := c.spoil(); err != nil {
+			t.Fatal(err)
+		}
+		j, err := OpenJournal(st, incidenttest.Sites, incidenttest.Policy(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		if _, err := os.Stat(st.MailPath(a.ID)); (err == nil) != c.stays {
+			t.Errorf("stays %v: %v", c.stays, err)
+		}
+	}
+}
