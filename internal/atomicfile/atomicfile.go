@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	"rtmtgrab/internal/access"
@@ -99,7 +100,8 @@ func sharing(err error) bool {
 	return runtime.GOOS == "windows" && (errors.Is(err, os.ErrPermission) || isSharingViolation(err))
 }
 
-// SyncDir makes the entries of a folder durable.
+// SyncDir makes the entries of a folder durable. Some file systems, shares above all, cannot
+// fsync a folder: there what was renamed is as durable as it gets.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -109,5 +111,12 @@ func SyncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	if err := d.Sync(); err != nil && !unsyncable(err) {
+		return err
+	}
+	return nil
+}
+
+func unsyncable(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }

@@ -31,29 +31,3 @@ func classify(ctx context.Context, err error) error {
 	}
 	return &sink.Error{Cause: sink.Unreachable, Err: err}
 }
-
-// rename puts the finished file in place. Some shares cannot fsync a folder: there the
-// rename is as durable as it gets.
-func (f *Folder) rename(from, to string) error {
-	err := atomicfile.Rename(from, to)
-	if err == nil || !unsyncable(err) {
-		return err
-	}
-	if _, gone := os.Lstat(from); errors.Is(gone, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// sync makes the folder's entries durable: the attempt before may have been killed just
-// ahead of it.
-func (f *Folder) sync() error {
-	if err := atomicfile.SyncDir(f.Dir); err != nil && !unsyncable(err) {
-		return err
-	}
-	return nil
-}
-
-func unsyncable(err error) bool {
-	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
-}

@@ -61,7 +61,7 @@ func (f *Folder) Deliver(ctx context.Context, a sink.Artifact) (r sink.Receipt, 
 	case there:
 		os.Remove(f.temp(a)) // of an attempt that was killed between; the sweep removes it else
 		r.Resumed = a.Size
-		return r, f.sync()
+		return r, atomicfile.SyncDir(f.Dir) // the attempt before may have been killed just ahead of it
 	}
 	if r.Resumed, r.Sent, err = f.write(ctx, a); err != nil {
 		return r, err
@@ -75,7 +75,7 @@ func (f *Folder) Deliver(ctx context.Context, a sink.Artifact) (r sink.Receipt, 
 	if err := f.step("rename"); err != nil {
 		return r, err
 	}
-	if err := f.rename(f.temp(a), r.Place); err != nil {
+	if err := atomicfile.Rename(f.temp(a), r.Place); err != nil {
 		return r, err
 	}
 	return r, f.step("renamed")
