@@ -85,7 +85,7 @@ func ReadCA(file string) (CA, error) {
 	if err != nil {
 		return CA{}, errors.New(Plain(err))
 	}
-	return CA{file, string(b)}, nil
+	return CA{file, string(unmarked(b))}, nil
 }
 
 // CheckFile says what is wrong with a file that holds a secret, or "".

@@ -131,7 +131,7 @@ func readSecret(name string) (string, error) {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, Max+3)) // room for the newline that is cut off
-	return string(b), err
+	return string(unmarked(b)), err
 }
 
 // String is stars, or nothing of the zero Secret.
