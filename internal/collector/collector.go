@@ -168,7 +168,7 @@ func (w *Collector) Deliveries() *delivery.Desk { return w.deliveries }
 func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, queue *copyqueue.Queue, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {
 	find := func(site, host string) (wiring.Source, bool) { return wiring.Finder(cfg())(site, host) }
 	return &runner.Runner{
-		Store: store, Policy: func() incident.Policy { return wiring.Policy(cfg()) }, Sites: wiring.SitesInForce(cfg),
+		Store: store, Policy: wiring.PolicyAfter(health.SignFile(store.Dir), cfg, log), Sites: wiring.SitesInForce(cfg),
 		Logs:         runner.Logs{NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), Contents: wiring.Contents(analyst), Unpack: wiring.Unpack},
 		VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
