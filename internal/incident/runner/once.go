@@ -143,6 +143,9 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 		if err != nil {
 			return in, fmt.Errorf("retry %s: %w", in.ID, err)
 		}
+		if has && !exists(in.Bundle) {
+			return in, fmt.Errorf("retry %s: it was complete, and its bundle is gone: %w", in.ID, &fs.PathError{Op: "look for", Path: in.Bundle, Err: fs.ErrNotExist})
+		}
 		if has {
 			return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)
 		}

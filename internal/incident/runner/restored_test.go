@@ -3,6 +3,8 @@ package runner
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -105,4 +107,24 @@ func TestAnewInARestoredStore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A complete incident whose bundle was not copied along is not told of as one with nothing to retry.
+func TestRetryWithoutTheBundle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		in, err := b.r.Once(t.Context(), request())
+		if err != nil || in.Coverage != evidence.Complete {
+			t.Fatalf("%+v, %v", in, err)
+		}
+		if _, err := b.r.Retry(t.Context(), in.ID, RetryRequest{}); !errors.Is(err, ErrComplete) {
+			t.Error(err)
+		}
+		if err := os.Remove(in.Bundle); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.r.Retry(t.Context(), in.ID, RetryRequest{}); errors.Is(err, ErrComplete) || !errors.Is(err, fs.ErrNotExist) || got.Revision != 1 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 }
