@@ -144,7 +144,7 @@ func (r *Runner) Retry(ctx context.Context, id string, q RetryRequest) (incident
 			return in, fmt.Errorf("retry %s: %w", in.ID, err)
 		}
 		if has && !exists(in.Bundle) {
-			return in, fmt.Errorf("retry %s: it was complete, and its bundle is gone: %w", in.ID, &fs.PathError{Op: "look for", Path: in.Bundle, Err: fs.ErrNotExist})
+			return in, fmt.Errorf("retry %s: it was complete, and its bundle is gone: %s is not there any more", in.ID, in.Bundle)
 		}
 		if has {
 			return in, fmt.Errorf("retry %s: %w", in.ID, ErrComplete)
