@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"rtmtgrab/internal/atomicfile"
 )
 
 // BundleBase is where the bundle of an incident's revision goes, without its ending.
@@ -19,14 +20,18 @@ func BundleBase(s *Store, in Incident) string {
 	return filepath.Join(s.Bundles(), name)
 }
 
-// BundlesAt are the files that lie where the bundle of the incident's revision would. A folder
-// that cannot be read has none.
+// endings are those of bundles' files, as package bundle has them.
+var endings = []string{".zip", ".tar.zst", ".tar.gz"}
+
+// BundlesAt are the files that are the bundle of the incident's revision by their names, and what a
+// crash left of them half written. A copy that somebody put beside it is none.
 func BundlesAt(s *Store, in Incident) (list []string) {
 	base := BundleBase(s, in)
-	entries, _ := os.ReadDir(filepath.Dir(base))
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), filepath.Base(base)+".") && e.Type().IsRegular() {
-			list = append(list, filepath.Join(filepath.Dir(base), e.Name()))
+	for _, ending := range endings {
+		for _, path := range []string{base + ending, base + ending + atomicfile.PartSuffix} {
+			if fi, err := os.Lstat(path); err == nil && fi.Mode().IsRegular() {
+				list = append(list, path)
+			}
 		}
 	}
 	return list
@@ -44,7 +49,7 @@ func Renumber(s *Store, in *Incident) {
 // isTaken asks for names, for it is asked of every bundle, and there may be many.
 func isTaken(s *Store, in Incident) bool {
 	base := BundleBase(s, in)
-	for _, ending := range []string{".zip", ".tar.zst", ".tar.gz"} {
+	for _, ending := range endings {
 		if isThere(base + ending) {
 			return true
 		}

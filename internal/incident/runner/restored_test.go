@@ -127,3 +127,32 @@ func TestRetryWithoutTheBundle(t *testing.T) {
 		}
 	})
 }
+
+// A copy that somebody keeps beside a bundle is no bundle of the incident's.
+func TestCopyBesideTheBundle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		b.hosts["expe01"].script = func(context.Context, int, Pass) error { return errPassing }
+		in, err := b.r.Once(t.Context(), request())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := in
+		next.Revision = 2
+		theirs := incident.BundleBase(b.st, next) + ".zip.bak"
+		whole, err := os.ReadFile(in.Bundle)
+		if err == nil {
+			err = os.WriteFile(theirs, whole, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.r.Retry(t.Context(), in.ID, RetryRequest{})
+		if err != nil || got.Revision != 2 || got.Bundle == theirs {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if are, err := os.ReadFile(theirs); err != nil || !bytes.Equal(are, whole) {
+			t.Errorf("the copy was changed: %v", err)
+		}
+	})
+}
