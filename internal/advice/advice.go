@@ -171,6 +171,8 @@ func hostHint(e *sshdial.Error) string {
 		return "check the address and the route to " + e.Address
 	case sshdial.KindNotSSH:
 		return "something other than SSH answers on " + e.Address + ": check the port"
+	case sshdial.KindBusy:
+		return e.Address + " has as many logins under way as it allows, or lets this machine wait: grab tries again; if it goes on, look who else logs in there (MaxStartups)"
 	case sshdial.KindNoCommon:
 		return "the host offers only algorithms that are not safe any more; for an old release that must stay set compat: legacy on this host (it allows SHA-1)"
 	case sshdial.KindNotForwarded:

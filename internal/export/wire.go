@@ -71,6 +71,9 @@ func (w *wire) headers(m *message, log []byte, raw bool) (content []byte, length
 			return rest, f.length, true
 		}
 		name, value, ok := expressway.CutHeader(line)
+		if secrets && ok && n > 0 && len(value) == 0 && expressway.NamesCredential(name) {
+			line, log = unfold(line, log)
+		}
 		indented := line[0] == ' ' || line[0] == '\t'
 		switch goesOn := n > 0 && (!ok || indented); {
 		case goesOn && hidden:
@@ -83,6 +86,16 @@ func (w *wire) headers(m *message, log []byte, raw bool) (content []byte, length
 		hidden = w.header(m, line, secrets)
 	}
 	return nil, f.length, false
+}
+
+// unfold puts the next line behind a header whose value begins there: the scheme of a credential
+// stays, without which Wireshark cannot read the header.
+func unfold(line, rest []byte) (joined, left []byte) {
+	next, left, _ := bytes.Cut(rest, []byte("\n"))
+	if len(next) == 0 || next[0] != ' ' && next[0] != '\t' {
+		return line, rest
+	}
+	return append(append(bytes.Clone(line), ' '), bytes.TrimLeft(next, " \t")...), left
 }
 
 // A framing is what headers tell of how a message travels.

@@ -98,6 +98,22 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestFoldedCredentials: a credential that begins on the line after its header's name keeps its
+// scheme, and nothing else.
+func TestFoldedCredentials(t *testing.T) {
+	for text, want := range map[string]string{
+		"Authorization:\n\tDigest username=\"SECRET\",\n response=\"SECRET\"\nX: a\n\n": "Authorization: Digest [masked]\r\nX: a\r\n",
+		"Proxy-Authorization : \n  SECRET\nX: a\n\n":                                    "Proxy-Authorization: [masked]\r\nX: a\r\n",
+		"Authorization:\nX: a\n\n":                                                      "Authorization: [masked]\r\nX: a\r\n",
+		"Authorization:\n":                                                              "Authorization: [masked]\r\n",
+	} {
+		var w wire
+		if m, ok := w.build([]byte("REGISTER sip:a SIP/2.0\n"+text), false, false); !ok || !strings.Contains(string(m.text), want) || strings.Contains(string(m.text), "SECRET") {
+			t.Errorf("%q: %q", text, m.text)
+		}
+	}
+}
+
 // FuzzMessage: of whatever a record holds the file can be read, its payloads joined
 // are a message, and its body has Content-Length bytes.
 func FuzzMessage(f *testing.F) {

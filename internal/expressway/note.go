@@ -128,7 +128,8 @@ func wantedSIP(text, line []byte) (msg []byte, ok bool) {
 				return msg, bytes.HasPrefix(first, register) || tellsOfLine(string(method))
 			}
 			if _, cseq, ok := bytes.Cut(first, []byte("CSeq:")); ok {
-				return msg, bytes.Contains(firstLine(cseq), register)
+				method := bytes.TrimLeft(cseq, "0123456789 \t\r\n") // it may be folded before either
+				return msg, bytes.HasPrefix(method, register)
 			}
 			return msg, true // cut, or in a form of its own
 		}

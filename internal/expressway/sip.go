@@ -129,7 +129,7 @@ func (s *SIP) headers(b []byte) (content []byte, ended bool) {
 			joined = append(make([]byte, 0, 2*len(value)), value...)
 		}
 		joined = append(append(joined, ' '), bytes.TrimSpace(line)...)
-		value = joined
+		value = bytes.TrimSpace(joined)
 	}
 	s.header(name, value)
 	return nil, false
@@ -277,8 +277,8 @@ func (s *SIP) via(v []byte) {
 }
 
 func (s *SIP) cseq(v []byte) {
-	number, method, _ := bytes.Cut(v, []byte(" "))
-	n, err := strconv.ParseUint(string(number), 10, 32)
+	method := bytes.TrimLeft(v, "0123456789")
+	n, err := strconv.ParseUint(string(v[:len(v)-len(method)]), 10, 32)
 	if err == nil && s.CSeqMethod == "" {
 		s.CSeq, s.CSeqMethod = uint32(n), word(bytes.TrimSpace(method))
 	}

@@ -159,7 +159,7 @@ func healthy(w *wire.Wire, all []told, alerted bool) bool {
 			return false
 		}
 	}
-	return w.Covered(w.Begin, w.Logs.End)
+	return w.Covered(w.Begin, w.Asked())
 }
 
 func unknownWords(all []told, n map[string]int) string {

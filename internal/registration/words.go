@@ -73,18 +73,18 @@ func advice(verdict string, r *judge.Reason) string {
 // lateAdvice depends on the hop: the phone's timer helps only against what is lost before
 // Expressway-E.
 func lateAdvice(r *judge.Reason) string {
-	switch r.Where {
-	case judge.Nowhere:
+	switch where := r.Where; {
+	case where == judge.BeforeE && r.Confidence == CannotTell, where == judge.Nowhere:
 		return "Find out first where the time is lost: Expressway-E's log and the phone's problem report tell. A higher Timer Register Delta (20 instead of 5) helps only if the phone itself sends late."
-	case judge.BeforeE:
+	case where == judge.BeforeE:
 		return "To make it rarer, set Timer Register Delta from 5 to 20 in a copy of the SIP profile for MRA phones, and find out where the time is lost."
-	case judge.InE:
+	case where == judge.InE:
 		return "Look at the load and the events of Expressway-E at that time."
-	case judge.InC:
+	case where == judge.InC:
 		return "Look at the load and the events of Expressway-C at that time."
-	case judge.InCUCM:
+	case where == judge.InCUCM:
 		return "Look at CUCM's load at that time: it had the REGISTER, and was slow to answer."
-	case judge.BetweenEAndC:
+	case where == judge.BetweenEAndC:
 		return "Look at the traversal zone, at the firewall between Expressway-E and -C, and at the load of Expressway-C at that time."
 	}
 	return "Look at the network between Expressway-C and CUCM, and at CUCM's load at that time."

@@ -34,7 +34,7 @@ func TestConnectErrors(t *testing.T) {
 		{"http", talk(t, greeting("HTTP/1.1 400 Bad Request\r\n\r\n")), KindNotSSH, StageGreeting, "400 Bad Request"},
 		{"ssh 1", talk(t, greeting("SSH-1.5-old\n")), KindNotSSH, StageGreeting, "SSH-1.5-old"},
 		{"hangs up", talk(t, func(net.Conn) {}), KindNotSSH, StageGreeting, "closes the connection without a greeting"},
-		{"too many", talk(t, func(c net.Conn) { c.Write([]byte("Exceeded MaxStartups\r\n")) }), KindNotSSH, StageGreeting, "Exceeded MaxStartups"},
+		{"too many", talk(t, func(c net.Conn) { c.Write([]byte("Exceeded MaxStartups\r\n")) }), KindBusy, StageGreeting, "takes no more connections for now: it says \"Exceeded MaxStartups"},
 		{"endless", talk(t, func(c net.Conn) {
 			for _, err := c.Write(make([]byte, 4096)); err == nil; _, err = c.Write(make([]byte, 4096)) {
 			}

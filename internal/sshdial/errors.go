@@ -25,6 +25,7 @@ const (
 	KindTimeout      Kind = "timeout"       // no answer in time; Stage says to what (connect: packets are dropped)
 	KindUnreachable  Kind = "unreachable"   // no route, no such name
 	KindNotSSH       Kind = "not_ssh"       // something else answers there, or it hangs up before greeting
+	KindBusy         Kind = "busy"          // an SSH server that takes no more connections for now
 	KindNotForwarded Kind = "not_forwarded" // the hop before refuses to forward connections
 	KindNoCommon     Kind = "no_common"     // no common algorithm; Err names what the server offers
 	KindLost         Kind = "lost"          // the connection broke later than that
@@ -117,6 +118,8 @@ func (e *Error) says() string {
 		return "not reachable"
 	case KindNotSSH:
 		return "not an SSH server"
+	case KindBusy:
+		return "the SSH server takes no more connections for now"
 	case KindNotForwarded:
 		return "the jump host does not forward the connection"
 	case KindNoCommon:
@@ -199,6 +202,12 @@ func isTimeout(err error) bool {
 	return ok && ne.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// isBusy reports whether a line in place of a version is OpenSSH's, of a server that has as many
+// logins under way as it allows, or that lets an address wait.
+func isBusy(line string) bool {
+	return strings.HasPrefix(line, "Exceeded MaxStartups") || strings.HasPrefix(line, "Not allowed at this time")
+}
+
 // isWire reports whether err comes from the connection itself, not from what
 // the peer said over it.
 func isWire(err error) bool {
@@ -226,6 +235,8 @@ func handshakeError(ctx context.Context, err error, cn *conn, l *login) *Error {
 	switch {
 	case l.signing != nil:
 		e.Kind, e.Err = KindLocal, fmt.Errorf("sign with the key: %w", l.signing)
+	case e.Stage == StageGreeting && isBusy(cn.foreign()):
+		e.Kind, e.Err = KindBusy, fmt.Errorf("it says %q", cn.foreign())
 	case e.Stage == StageGreeting && cn.foreign() != "":
 		e.Kind, e.Err = KindNotSSH, fmt.Errorf("it says %q", cn.foreign())
 	case ctx.Err() != nil && wire:

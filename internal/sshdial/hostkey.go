@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -178,6 +179,9 @@ func (c Config) scan(ctx context.Context, hop *Client) ([]ssh.PublicKey, error) 
 		if none && ae.What == "host key" && len(keys) > 0 {
 			break
 		}
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == KindBusy && rest(ctx) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -185,6 +189,17 @@ func (c Config) scan(ctx context.Context, hop *Client) ([]ssh.PublicKey, error) 
 		left = without(left, algorithmsOf(key)...)
 	}
 	return keys, nil
+}
+
+// rest waits a little for a server that takes no more connections for now, which may be for the one
+// of the key before; false: there is no more time.
+func rest(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(300 * time.Millisecond):
+		return true
+	}
 }
 
 var errSeen = errors.New("host key seen")

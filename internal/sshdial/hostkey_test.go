@@ -1,10 +1,13 @@
 package sshdial
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -142,6 +145,23 @@ func TestScanHostKeys(t *testing.T) {
 	_, err = Config{Address: f.Addr}.ScanHostKeys(t.Context())
 	if e, ok := err.(*Error); !ok || e.Kind != KindRefused {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A server that lets in one login at a time turns away who comes again before it has seen that the
+// connection before has ended: all its keys are had all the same.
+func TestScanOfBusyServer(t *testing.T) {
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{testserver.NewKey(t, "rsa"), testserver.NewKey(t, "ecdsa")}}).start(t)
+	busy := talk(t, func(c net.Conn) { c.Write([]byte("Exceeded MaxStartups\r\n")) })
+	var dials atomic.Int32
+	c := Config{Address: f.Addr, Timeout: hang, Conn: func(ctx context.Context, address string) (net.Conn, error) {
+		if dials.Add(1)%2 == 0 {
+			address = busy
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}}
+	if keys, err := c.ScanHostKeys(t.Context()); err != nil || len(keys) != 2 {
+		t.Errorf("%d keys, %v", len(keys), err)
 	}
 }
 

@@ -44,7 +44,7 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	if l.To.Kind == wire.KindFull {
 		r = unexplained("why it registered anew is not in these logs")
 	}
-	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort} {
+	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
@@ -101,9 +101,20 @@ func byRefusal(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		case t.Last.Challenged() && !t.RefusedCredentials():
 		case t.Last.Challenged():
 			return Reason{Cause: CauseAuth, Confidence: Likely, Why: "its credentials were refused at " + Clock(t.Sent) + extra(w, t), Proofs: []logs.Proof{t.Last.Answer.Shows("credentials refused")}}, true
+		case gaveUp(t):
 		case t.Code >= 300 && !t.Marks.Own:
-			return Reason{Cause: CauseRefused, Confidence: Likely, Why: fmt.Sprintf("CUCM refused it with %d at %s%s", t.Code, Clock(t.Sent), extra(w, t)),
+			return Reason{Cause: CauseRefused, Confidence: Likely, Why: fmt.Sprintf("%s refused it with %d at %s%s", whose(t), t.Code, Clock(t.Sent), extra(w, t)),
 				Lost: t.Sent, Proofs: []logs.Proof{t.Last.Answer.Shows("refused")}}, true
+		}
+	}
+	return Reason{}, false
+}
+
+// byNobodyKnown: somebody gave it up, and the logs do not show who.
+func byNobodyKnown(w *wire.Wire, l phone.Lapse) (Reason, bool) {
+	for _, t := range l.Failed() {
+		if gaveUp(t) {
+			return notShown(w, t), true
 		}
 	}
 	return Reason{}, false

@@ -69,7 +69,7 @@ func (r *Ruling) stillRegistered(w *wire.Wire) {
 	case s.Hole != nil:
 		unknown(Certain, "these logs lack %s, and a REGISTER of this phone may have stood there: how it is registered since then cannot be told", spanOf(s.Hole))
 	case s.Doubtful != nil:
-		unknown(Likely, "its REGISTER of %s was sent to CUCM when CUCM may have dropped it, and no answer came: CUCM may have taken it for a new registration, with one line", Clock(s.Doubtful.Sent))
+		unknown(Likely, "its REGISTER of %s was sent on to CUCM when CUCM may have dropped it, and no answer of CUCM came: CUCM may have taken it for a new registration, with one line", Clock(s.Doubtful.Sent))
 	case s.Unclear != nil:
 		if r.Reason == nil || r.Reason.Cause == CauseUnknown {
 			r.Reason = r.unclearReason(w)

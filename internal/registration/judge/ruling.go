@@ -59,6 +59,9 @@ func Rule(w *wire.Wire, p *phone.Phone) *Ruling {
 	var worst *Ruling
 	for _, c := range p.Chains {
 		r := ruleChain(w, p, c)
+		if r.Verdict == PhoneRefused && wentElsewhere(p, c) {
+			continue
+		}
 		if worst == nil || cmp.Or(cmp.Compare(Rank(r.Verdict), Rank(worst.Verdict)), -cmp.Compare(r.lateness(), worst.lateness()), -cmp.Compare(r.at(), worst.at())) < 0 {
 			worst = r
 		}
@@ -134,6 +137,22 @@ func refusing(s *phone.History) bool {
 	return !t.Last.Challenged() || t.RefusedCredentials()
 }
 
+// wentElsewhere reports whether another chain of the phone was answered with success since it was
+// refused: it registered in full there after the last refusal; or what was refused may have been
+// keep-alives to a secondary CUCM, for their bodies were not logged.
+func wentElsewhere(p *phone.Phone, refused *phone.Chain) bool {
+	failing := refused.History.Failing
+	first, last := failing[0], failing[len(failing)-1]
+	for _, c := range p.Chains {
+		for _, t := range c.Txns {
+			if c != refused && t.Good() && (t.Kind == wire.KindFull && t.Sent > last.Sent || last.Kind == wire.KindRegister && t.Sent > first.Sent) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // tenMinutes is how long before a refusal trouble of the traversal zone may explain it.
 const tenMinutes = int64(10 * time.Minute)
 
@@ -142,16 +161,15 @@ func (r *Ruling) refused(w *wire.Wire) {
 	t := s.Failing[len(s.Failing)-1]
 	from := s.Failing[slices.IndexFunc(s.Failing, func(x *wire.Txn) bool { return x.Code != 0 })]
 	r.Verdict, r.Confidence, r.About = PhoneRefused, Certain, t
-	who := "CUCM"
-	if t.Marks.Own {
-		who = "Expressway itself"
-	}
+	who := whose(t)
 	r.claim(Certain, "is refused since %s: %s answers %d %s%s", Clock(from.Sent), who, t.Code, t.Phrase(w), extra(w, t))
 	r.Proofs = append(r.Proofs, t.Message().Shows("REGISTER"), t.Last.Answer.Shows(fmt.Sprintf("%d from %s", t.Code, who)))
 
 	why := Reason{Cause: CauseRefused, Confidence: Certain, Why: fmt.Sprintf("%s refuses it", who)}
 	stop, stopped := stopOf(w, t)
 	switch {
+	case gaveUp(t):
+		why = notShown(w, t)
 	case t.Last.Challenged():
 		why = Reason{Cause: CauseAuth, Confidence: Likely, Why: "its credentials are not accepted"}
 	case cannotConnect(w, t):
@@ -163,6 +181,9 @@ func (r *Ruling) refused(w *wire.Wire) {
 		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 || t.Code == 504 {
 			why.Cause, why.Proofs = CauseTraversal, trouble
 		}
+	}
+	if why.Cause == CauseRefused && !t.Marks.Own && !t.Marks.CUCMs {
+		why.Confidence = Likely
 	}
 	r.Reason = &why
 	if why.Cause == CauseRefused && t.Marks.Own {
@@ -202,9 +223,9 @@ func (r *Ruling) trying(w *wire.Wire) {
 }
 
 // doubt lowers what is certain where logs are missing, for what they would show may have
-// changed it: from a time on up to the end of the logs.
+// changed it: from a time on up to the end of the logs, and of what was asked for.
 func (r *Ruling) doubt(w *wire.Wire, from int64) {
-	if w.Covered(from, r.Chain.End(w)) {
+	if w.Covered(from, max(r.Chain.End(w), w.Asked())) {
 		return
 	}
 	r.lower(Likely)

@@ -75,6 +75,31 @@ func roleOf(w *wire.Wire, m *logs.Message) string {
 	return name
 }
 
+// whose is who made a final answer, as far as the logs show it.
+func whose(t *wire.Txn) string {
+	switch {
+	case t.Marks.Own:
+		return "Expressway itself"
+	case t.Marks.CUCMs:
+		return "CUCM"
+	}
+	return "CUCM or an Expressway"
+}
+
+// gaveUp reports whether an answer is one that says that somebody else did not answer, and the
+// logs do not show who says so: an Expressway that waited for CUCM or for another Expressway,
+// or CUCM.
+func gaveUp(t *wire.Txn) bool {
+	return !t.Marks.Own && !t.Marks.CUCMs && (t.Code == 408 || t.Code == 503 || t.Code == 504)
+}
+
+// notShown is the reason where an answer is such a one.
+func notShown(w *wire.Wire, t *wire.Txn) Reason {
+	r := unexplained(fmt.Sprintf("its REGISTER of %s was answered %d, and these logs do not show whether by CUCM or by an Expressway that got no answer", Clock(t.Sent), t.Code))
+	r.Proofs = []logs.Proof{t.Last.Answer.Shows(fmt.Sprintf("%d", t.Code))}
+	return r
+}
+
 // extra is what an answer says for itself, in brackets.
 func extra(w *wire.Wire, t *wire.Txn) string {
 	if m := t.Last.Answer; m != nil && m.Extra != 0 {

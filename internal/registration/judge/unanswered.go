@@ -38,12 +38,19 @@ func byUnanswered(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 			return r, true
 		}
 	}
+	if !w.Whole(s.sent.Host, s.sent.At, s.sent.At+wire.InFlight) {
+		r.Why += notSeen
+		return r, true
+	}
 	r.Confidence = Likely
-	if s.where == InC && t.Marks.Own {
+	if t.Marks.Own {
 		r.Cause = CauseRefused
 	}
 	return r, true
 }
+
+// notSeen is why a host that did not send on what it had received is not said to have done so.
+const notSeen = "; its log is not known to be whole over that time, so that its being sent on may be missing"
 
 // recently is how long before a REGISTER a connection that C could not open still
 // explains why it did not send it on.
@@ -172,6 +179,10 @@ func (r Reason) betweenEAndC(w *wire.Wire, l phone.Lapse, t *wire.Txn, s stop) R
 		return r
 	case len(trouble) == 0 && s.where == InE:
 		r.Confidence, r.Where = Likely, Nowhere
+		if !w.Whole(s.sent.Host, s.sent.At, s.sent.At+wire.InFlight) {
+			r.Confidence = CannotTell
+			r.Why += notSeen
+		}
 		return r
 	case len(trouble) == 0:
 		if s.where == AfterE {

@@ -40,6 +40,14 @@ func (l *Logs) span() (begin, end int64) {
 	return begin, end
 }
 
+// Asked is up to when the logs were asked for; without a window that is where they end.
+func (l *Logs) Asked() int64 {
+	if l.Window.Empty() {
+		return l.End
+	}
+	return evidence.Nanos(l.Window.Until)
+}
+
 // LastOf is a host's last record, by the collector's clock as far as its own was measured; 0: none.
 func (l *Logs) LastOf(h *Host) int64 {
 	var last int64
@@ -80,23 +88,39 @@ func (l *Logs) Covered(from, to int64) bool {
 		if h.Role != "C" {
 			continue
 		}
-		log := false
-		for _, i := range h.sources {
-			src := &l.Sources[i]
-			if !src.ShowsSIP() {
-				continue
-			}
-			if !src.Complete && len(src.Missing) == 0 || l.broken(i) || overlaps(src.Missing, since, until) {
-				return false
-			}
-			log = true
-		}
-		if !log {
+		if !l.whole(h, since, until) {
 			return false
 		}
 		some = true
 	}
 	return some
+}
+
+// Whole reports whether the logs of one host cover a span, both ends included. Unknown coverage
+// is none.
+func (l *Logs) Whole(host Text, from, to int64) bool {
+	w := l.Window
+	if !w.Empty() {
+		to = min(to, evidence.Nanos(w.Until))
+	}
+	since, until := time.Unix(0, from), time.Unix(0, to)
+	h := l.ByName[host]
+	return h != nil && !w.Empty() && !since.Before(w.Since) && l.whole(h, since, until)
+}
+
+func (l *Logs) whole(h *Host, since, until time.Time) bool {
+	log := false
+	for _, i := range h.sources {
+		src := &l.Sources[i]
+		if !src.ShowsSIP() {
+			continue
+		}
+		if !src.Complete && len(src.Missing) == 0 || l.broken(i) || overlaps(src.Missing, since, until) {
+			return false
+		}
+		log = true
+	}
+	return log
 }
 
 // broken reports whether a source was not read whole.

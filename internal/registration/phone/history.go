@@ -62,6 +62,8 @@ func historyOf(w *wire.Wire, c *Chain) History {
 			}
 			s.success(t)
 		case t.Code == 0 && end-t.Sent < wire.InFlight:
+		case t.Kind == wire.KindRegister && s.Last != nil && t.Timeline.To != s.Last.Timeline.To: // perhaps a keep-alive to a secondary CUCM
+			s.Unclear = t
 		default:
 			s.Failing = append(s.Failing, t)
 		}
@@ -120,7 +122,7 @@ func doubtfulBefore(w *wire.Wire, c *Chain, i int) *wire.Txn {
 		return nil
 	}
 	for _, o := range c.Txns[c.from[i]:i] {
-		up := o.Last.SentUp
+		up := sentUp(w, o)
 		if !o.Keeps() || up == nil || o.Last.At[logs.FromCUCM] != nil {
 			continue
 		}
@@ -133,6 +135,15 @@ func doubtfulBefore(w *wire.Wire, c *Chain, i int) *wire.Txn {
 		}
 	}
 	return nil
+}
+
+// sentUp is the record of a REGISTER on its way to CUCM that is nearest to it; nil: it did not come
+// so far. What E sent on may have got there where the log of its C is not known to be whole.
+func sentUp(w *wire.Wire, t *wire.Txn) *logs.Message {
+	if up := t.Last.SentUp; up != nil || t.Last.At[logs.IntoC] != nil || w.Covered(t.Sent, t.Sent+wire.InFlight) {
+		return up
+	}
+	return t.Last.At[logs.OutOfE]
 }
 
 // missable reports whether a gap is so long that a REGISTER may have stood in it.

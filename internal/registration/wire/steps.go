@@ -21,10 +21,10 @@ type Step struct {
 
 // before reports whether the step comes before a message of its host.
 func (s *Step) before(m *logs.Message) bool {
-	if p := m.Place(); p.Source == s.source {
+	if p := m.Place(); p.Source == s.source && s.By < 0 {
 		return p.Offset >= s.offset
 	}
-	return m.At >= s.At
+	return m.At >= s.At // of a clock that was set forward no stamp comes twice, whatever file it stands in
 }
 
 // A Shift is a shift of two clocks against each other of which it cannot be told whose
@@ -227,6 +227,16 @@ func usualGap(lines []*Timeline, h logs.Text) int64 {
 	return second
 }
 
+// lies reports whether a message of their host lies between two others: by its stamp where the
+// clock was set forward, and else by where it stands in the file.
+func lies(m, last, next *logs.Message, by int64) bool {
+	if by > 0 {
+		return m.At >= last.At && m.At <= next.At
+	}
+	p, from, to := m.Place(), last.Place(), next.Place()
+	return p.Source == to.Source && p.Offset <= to.Offset && (p.Source != from.Source || p.Offset >= from.Offset)
+}
+
 // boundary is the first message after a step, which lies between two answers of CUCM,
 // and by how much the host's stamps jump there.
 func boundary(lines []*Timeline, h logs.Text, last, next *logs.Message, by int64) (Step, int64) {
@@ -234,14 +244,17 @@ func boundary(lines []*Timeline, h logs.Text, last, next *logs.Message, by int64
 	for _, t := range lines {
 		for _, at := range t.Attempts {
 			for _, m := range at.Messages {
-				p := m.Place()
-				if m.Host == h && p.Source == next.Place().Source && p.Offset <= next.Place().Offset && (p.Source != last.Place().Source || p.Offset >= last.Place().Offset) {
+				if m.Host == h && lies(m, last, next, by) {
 					between = append(between, m)
 				}
 			}
 		}
 	}
-	slices.SortFunc(between, func(x, y *logs.Message) int { return cmp.Compare(x.Place().Offset, y.Place().Offset) })
+	place := func(m *logs.Message) int64 { return m.Place().Offset }
+	if by > 0 { // so its stamps tell the order, in several files too
+		place = func(m *logs.Message) int64 { return m.At }
+	}
+	slices.SortFunc(between, func(x, y *logs.Message) int { return cmp.Compare(place(x), place(y)) })
 	at, most := next, int64(0)
 	for i, m := range between {
 		if i > 0 {
@@ -249,7 +262,7 @@ func boundary(lines []*Timeline, h logs.Text, last, next *logs.Message, by int64
 				most = d
 			}
 		}
-		if abs(m.At-next.At) <= Slow && m.Place().Offset < at.Place().Offset { // what was answered at once belongs to the answer
+		if abs(m.At-next.At) <= Slow && place(m) < place(at) { // what was answered at once belongs to the answer
 			at = m
 		}
 	}

@@ -59,6 +59,7 @@ func newTxn(w *Wire, l *Timeline, of []*Attempt) *Txn {
 	t.Code = t.Last.code
 	t.Kind = t.kindOf()
 	t.Marks.Own = t.Last.Answer != nil && (t.Last.Answer.Is(logs.Own) || t.Last.At[logs.FromCUCM] == nil && sawAnswers(t.Last))
+	t.Marks.CUCMs = !t.Marks.Own && madeByCUCM(t.Last)
 	if t.Code/100 == 2 {
 		t.success(w)
 	}
@@ -152,6 +153,12 @@ func (t *Txn) success(w *Wire) {
 // C, would have shown CUCM's own: then the answer is the Expressway's.
 func sawAnswers(t *Attempt) bool {
 	return t.At[logs.OutOfC] != nil || t.At[logs.EToPhone] != nil && t.At[logs.IntoE] == nil
+}
+
+// madeByCUCM reports whether the logs show that an answer that no Expressway is known to have
+// made is CUCM's: C received it from there, or its text is whole and names no Expressway.
+func madeByCUCM(t *Attempt) bool {
+	return t.At[logs.FromCUCM] != nil || t.Answer != nil && t.Answer.Is(logs.HasBody) && !t.Answer.Is(logs.Cut)
 }
 
 // kindOf tells what a REGISTER wants. What a cut message lacks may have been there.

@@ -32,6 +32,7 @@ type Marks struct {
 	Told     bool // the answer's text was logged: NewReg is known
 	Rejected bool // CUCM's answer to a full REGISTER has a code of failure in its body
 	Own      bool // an Expressway made the final answer itself
+	CUCMs    bool // CUCM made it; neither: the logs do not show whose it is
 	Asked    bool // the REGISTER itself is in the logs, and not its answers alone
 }
 
