@@ -21,7 +21,7 @@ func ReportFleet(r *status.Report, m member.State, x alerts.State, alone bool) {
 		Unsent: x.Unsent, Refused: x.Refused + x.Aside, Alone: alone}
 	switch {
 	case !m.Member: // what waits from when it had a place
-		f.Hub, f.Why = status.HubDown, "the configuration has no fleet: any more, and alerts wait for it"
+		f.Left, f.Hub, f.Why = true, status.HubDown, "the configuration has no fleet: any more, and alerts wait for it"
 	case m.Down != nil:
 		f.Hub, f.Why = status.HubDown, redact.Foreign(m.Down.Error(), 300)
 	default:

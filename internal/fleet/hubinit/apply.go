@@ -3,11 +3,9 @@ package hubinit
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -76,13 +74,9 @@ func ensure(ctx context.Context, h *hub.Hub, replicas int) error {
 // open connects as somebody whom a key's account believes for a moment, and who may do
 // everything there.
 func (m *maker) open(account string, signer nkeys.KeyPair) (*hub.Hub, error) {
-	ca, err := m.read(CAFile)
+	pool, err := m.trusted()
 	if err != nil {
 		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return nil, fmt.Errorf("%s contains no certificate", filepath.Join(m.dir, CAFile))
 	}
 	k, err := nkeys.CreateUser()
 	if err != nil {

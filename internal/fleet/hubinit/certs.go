@@ -1,6 +1,7 @@
 package hubinit
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -25,6 +27,9 @@ const (
 
 // CAFile is where the hub's own authority is, below the folder of Make: for fleet.ca_file.
 const CAFile = "ca.pem"
+
+// authorityName is what the hub's own authority is called.
+const authorityName = "grab hub"
 
 // A pair is a certificate and its key.
 type pair struct {
@@ -86,7 +91,7 @@ func (f *folder) pair(cert, key string) (*pair, error) {
 
 func (f *folder) authority() (*pair, error) {
 	c := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "grab hub"}, NotAfter: time.Now().Add(authorityFor),
+		Subject: pkix.Name{CommonName: authorityName}, NotAfter: time.Now().Add(authorityFor),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	return f.issue(c, nil, CAFile, filepath.Join("keys", "ca.key"))
@@ -97,7 +102,7 @@ const foreign = "certificate-is-foreign"
 
 func (f *folder) serverCertificate(s Server, ca *pair) error {
 	dir := filepath.Join("servers", s.Name)
-	if err := f.write(ca.pem, dir, "ca.pem"); err != nil {
+	if err := f.authorities(ca.pem, dir); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(f.dir, dir, foreign)); err == nil {
@@ -124,6 +129,45 @@ func (f *folder) serverCertificate(s Server, ca *pair) error {
 	}
 	_, err = f.issue(c, ca, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	return err
+}
+
+// authorities writes by whom a server knows the others: the hub's own authority, and what a person has put beside it.
+func (f *folder) authorities(own []byte, dir string) error {
+	was, err := os.ReadFile(filepath.Join(f.dir, dir, "ca.pem")) // no secret, whoever else may read it
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	all := slices.Clone(own)
+	for {
+		var b *pem.Block
+		if b, was = pem.Decode(was); b == nil {
+			return f.write(all, dir, "ca.pem")
+		}
+		text := pem.EncodeToMemory(b)
+		if c, err := x509.ParseCertificate(b.Bytes); err == nil && c.Subject.CommonName != authorityName && !bytes.Contains(all, text) {
+			all = append(all, text...)
+		}
+	}
+}
+
+// trusted are the authorities of servers' certificates: the hub's own, and those that stand in a server's folder.
+func (m *maker) trusted() (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	own, err := m.read(CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(own) {
+		return nil, fmt.Errorf("%s contains no certificate", filepath.Join(m.dir, CAFile))
+	}
+	for _, s := range m.state.Servers {
+		beside, err := os.ReadFile(filepath.Join(m.dir, "servers", s.Name, "ca.pem"))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		pool.AppendCertsFromPEM(beside)
+	}
+	return pool, nil
 }
 
 // issue makes a certificate by an authority, or by itself. The key is there first.

@@ -64,6 +64,29 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestUnreadableEpoch: a site of which nobody can read who owns it gets an owner, and its alerts are sealed once, by him.
+func TestUnreadableEpoch(t *testing.T) {
+	t.Parallel()
+	s, js := fleetOf(t)
+	a, b := pair(t, s)
+	a.start(t.TempDir())
+	b.start(t.TempDir())
+	kv, err := js.KeyValue(t.Context(), fleet.EpochBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"", "null", "[1]", `{"number":"x"}`, `{"number":18446744073709551615,"owner":"zz"}`, "\x00\xff"} {
+		if _, err := kv.Put(t.Context(), fleet.Token("hq"), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		x := alert(fmt.Sprint("n", i))
+		publish(t, js, x)
+		a.take(x)
+		b.take(x)
+		once(t, []evidence.Alert{x}, a.st, b.st)
+	}
+}
+
 // TestManyInWork: alerts that are in work cost little, however large their mails are.
 func TestManyInWork(t *testing.T) {
 	s, js := fleetOf(t)

@@ -94,6 +94,9 @@ func (o *Owner) saw(site string, e fleet.Epoch, at uint64, asked time.Time) leas
 	if at != l.revision || l.changed.IsZero() {
 		l.changed = asked
 	}
+	if at > 0 && e.Owner == "" {
+		e.Number = max(e.Number, l.epoch.Number) // it cannot be read: the next one is counted from what was known
+	}
 	l.epoch, l.revision = e, at
 	if l.mine != 0 && e.Number == l.mine && e.Owner == o.name() {
 		l.proven = asked

@@ -47,8 +47,12 @@ func put(ctx context.Context, b jetstream.KeyValue, key string, value []byte) er
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	_, err := b.Put(ctx, key, value)
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == full {
+	return room(err)
+}
+
+// room is errFull of what a full bucket says.
+func room(err error) error {
+	if api, is := errors.AsType[*jetstream.APIError](err); is && api.ErrorCode == full {
 		return errFull
 	}
 	return err
@@ -67,7 +71,7 @@ func get(ctx context.Context, b jetstream.KeyValue, key string) (value []byte, r
 func purge(ctx context.Context, b jetstream.KeyValue, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	return b.Purge(ctx, key)
+	return room(b.Purge(ctx, key))
 }
 
 // keys are at most most keys that meet a filter.
@@ -94,34 +98,20 @@ func keys(ctx context.Context, b jetstream.KeyValue, filter string, most int) (l
 	}
 }
 
-// clock is this collector's clock against the hub's. Where the hub takes nothing more it is what it
-// was before.
+// clock is this collector's clock against the hub's. It asks and writes nothing, for a hub that is full takes no
+// value, and what is lent there is to be borrowed all the same.
 func (l *Lender) clock(ctx context.Context, b jetstream.KeyValue) (fetch.ClockOf, error) {
-	c, err := l.compare(ctx, b)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err == nil {
-		l.last = &c
-	} else if l.last != nil {
-		return *l.last, nil
-	}
-	return c, err
-}
-
-// compare compares this collector's clock with the hub's, by a value of its own.
-func (l *Lender) compare(ctx context.Context, b jetstream.KeyValue) (fetch.ClockOf, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	key := fleet.Token(l.Place().Name) + ".clock"
 	began, mono := l.now().Round(0), time.Now()
-	at, err := b.Put(ctx, key, nil)
+	status, err := b.Status(ctx)
 	took := time.Since(mono)
 	if err != nil {
-		return fetch.ClockOf{}, err
+		return fetch.ClockOf{}, fmt.Errorf("ask the hub for its clock: %w", err)
 	}
-	e, err := b.GetRevision(ctx, key, at)
-	if err != nil {
-		return fetch.ClockOf{}, err
+	s, is := status.(*jetstream.KeyValueBucketStatus)
+	if !is || s.StreamInfo().TimeStamp.IsZero() {
+		return fetch.ClockOf{}, errors.New("the hub does not say its clock")
 	}
-	return fetch.ClockOf{Offset: began.Add(took / 2).Sub(e.Created()), Doubt: took/2 + time.Millisecond}, nil
+	return fetch.ClockOf{Offset: began.Add(took / 2).Sub(s.StreamInfo().TimeStamp), Doubt: took/2 + time.Millisecond}, nil
 }

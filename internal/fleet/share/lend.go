@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -69,9 +68,7 @@ func (l *Lender) Run(ctx context.Context, h Hub) error {
 		return fmt.Errorf("what was lent before cannot be listed: %w", err)
 	}
 	for _, key := range old {
-		if !strings.HasSuffix(key, ".clock") {
-			r.stale[key] = true
-		}
+		r.stale[key] = true
 	}
 	for {
 		if err := h.Down(); err != nil {
@@ -125,11 +122,16 @@ func (l *Lender) Full() (since time.Time, err error) {
 	return l.full, errFull
 }
 
-// sweep removes what nobody can find: parts that did not come to be named, and what an earlier life left.
+// sweep removes what nobody can find: parts that did not come to be named, and what an earlier life left. Where the hub
+// is full even a removal may have no room, and has when others were made.
 func (r *round) sweep(ctx context.Context) error {
 	for _, keys := range []map[string]bool{r.loose, r.stale} {
 		for key := range keys {
-			if err := purge(ctx, r.bucket, key); err != nil {
+			err := purge(ctx, r.bucket, key)
+			if errors.Is(err, errFull) {
+				continue
+			}
+			if err != nil {
 				return err
 			}
 			delete(keys, key)

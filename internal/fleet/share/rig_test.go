@@ -101,7 +101,7 @@ func (w *world) there(collector string) []string {
 	if err != nil && !errors.Is(err, jetstream.ErrNoKeysFound) {
 		w.t.Fatal(err)
 	}
-	return slices.DeleteFunc(list, func(k string) bool { return strings.HasSuffix(k, ".clock") })
+	return list
 }
 
 // A rig is a collector of the site.
@@ -212,18 +212,26 @@ func seal(_ context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 // begin begins its work, and has it hear of the alert.
 func (r *rig) begin() {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	h := r.hub.Load()
-	wg.Go(func() { r.run.Run(ctx, r.j) })
-	wg.Go(func() {
-		for h.Wait(ctx) == nil && ctx.Err() == nil {
+	r.hear(func(ctx context.Context) {
+		for h := r.hub.Load(); h.Wait(ctx) == nil && ctx.Err() == nil; {
 			if err := r.lender.Run(ctx, h); err != nil && ctx.Err() == nil {
 				r.lender.Log.Warn("lending failed", "err", err)
 				rest(ctx, 100*time.Millisecond)
 			}
 		}
 	})
+}
+
+// hear begins its work but for lending, and has it hear of the alert; beside is done until it stops.
+func (r *rig) hear(beside ...func(ctx context.Context)) {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	h := r.hub.Load()
+	wg.Go(func() { r.run.Run(ctx, r.j) })
+	for _, do := range beside {
+		wg.Go(func() { do(ctx) })
+	}
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		h.Close()

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"rtmtgrab/bundle/seal/envelope"
-	"rtmtgrab/fetch"
 	"rtmtgrab/internal/config/fleetconf"
 	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/incident"
@@ -65,7 +64,6 @@ type state struct {
 	mu   sync.Mutex
 	told map[string]string // collectors, and by what they were known last
 	full time.Time         // since then the hub has had no room; zero: it has
-	last *fetch.ClockOf    // this one's clock against the hub's, when it was compared last
 }
 
 // Waits. All but lookEvery and restMost bound what others can cost.

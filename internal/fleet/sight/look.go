@@ -105,13 +105,12 @@ func (s *Sight) presence(e jetstream.KeyValueEntry) {
 		s.others.loaded()
 		return
 	}
-	if e.Operation() != jetstream.KeyValuePut {
+	p, err := fleet.ParsePresence(e.Key(), e.Value())
+	if e.Operation() != jetstream.KeyValuePut || err != nil { // whose it is says again that it is there
 		s.others.forget(e.Key())
 		return
 	}
-	if p, err := fleet.ParsePresence(e.Key(), e.Value()); err == nil {
-		s.others.present(p, e.Revision())
-	}
+	s.others.present(p, e.Revision())
 }
 
 // judge misses who has fallen silent, sees to silences whose teller is gone, and writes down

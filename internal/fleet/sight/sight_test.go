@@ -270,3 +270,32 @@ func TestDoubleName(t *testing.T) {
 		until(t, "it is told of", func() bool { return slices.Contains(m.problems(), "fleet/name") })
 	}
 }
+
+// TestUnreadablePresence: where somebody has spoiled what says that a collector is there it says so again, and is missed
+// when it falls silent.
+func TestUnreadablePresence(t *testing.T) {
+	t.Parallel()
+	s := newTenant(t)
+	a, b := s.begin("dmz-a"), s.begin("dmz-b")
+	kv, err := b.hub.Stream.KeyValue(t.Context(), fleet.PresenceBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := func(name string) bool {
+		e, err := kv.Get(t.Context(), fleet.Token(name))
+		if err != nil {
+			return false
+		}
+		p, err := fleet.ParsePresence(e.Key(), e.Value())
+		return err == nil && p.State == fleet.Here
+	}
+	until(t, "both are there", func() bool { return here("dmz-a") && here("dmz-b") })
+	for _, text := range []string{"", "[1]", `{"collector":"dmz-x","state":"here"}`} {
+		if _, err := kv.Put(t.Context(), fleet.Token("dmz-a"), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "it says again that it is there", func() bool { return here("dmz-a") })
+	}
+	a.kill()
+	until(t, "it is missed", func() bool { return slices.Contains(b.problems(), SilentKey+"dmz-a") })
+}

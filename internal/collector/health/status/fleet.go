@@ -25,6 +25,7 @@ type Fleet struct {
 	Failing []FleetFailure `json:"failing,omitempty"`
 
 	Alone bool `json:"-"` // alerts come by the fleet and no other way
+	Left  bool `json:"-"` // the configuration has no fleet any more, and alerts wait for it; there is no Name then
 }
 
 // A FleetFailure is what does not get its work done although the hub is connected.
@@ -54,6 +55,11 @@ const (
 func JudgeFleet(r *Report) {
 	f := r.Fleet
 	if f == nil {
+		return
+	}
+	if f.Left { // nothing is tried
+		r.Add(Problem{Key: "fleet/hub", Since: f.Since, Blocks: f.Alone, What: "the hub of the fleet cannot be asked: " + f.Why,
+			Hint: "put `fleet:` back until they are sent (`grab reload`), or remove the files in " + r.Store + "/fleet/outbox and restart grab watch: nothing is sent without"})
 		return
 	}
 	if f.Hub == HubDown && (f.Alone || r.Now.Sub(f.Since) >= hubDownFor) {
@@ -104,7 +110,11 @@ func writeFleet(w *writer, f *Fleet) {
 	if f.Hub == HubDown {
 		state = "down since " + w.when(f.Since) + ": " + f.Why
 	}
-	w.line("  %s of tenant %s: hub %s", f.Name, f.Tenant, state)
+	if f.Name == "" {
+		w.line("  in none any more")
+	} else {
+		w.line("  %s of tenant %s: hub %s", f.Name, f.Tenant, state)
+	}
 	if f.Outbox > 0 {
 		w.line("  %s for other collectors, the oldest since %s", alertsWait(f.Outbox), w.when(f.Oldest))
 	}

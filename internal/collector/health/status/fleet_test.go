@@ -30,6 +30,7 @@ func TestJudgeFleet(t *testing.T) {
 		"fails":          {Fleet{Hub: HubConnected, Failing: []FleetFailure{{What: "directory", Error: "no permission", Since: ago(time.Hour)}}}, "fleet/work", "(directory): no permission", false},
 		"deaf":           {Fleet{Hub: HubConnected, Failing: []FleetFailure{{What: "site hq", Site: "hq", Error: "no consumer", Since: ago(time.Hour)}}}, "fleet/site/hq", "alerts of site hq", false},
 		"deaf, only way": {Fleet{Hub: HubConnected, Alone: true, Failing: []FleetFailure{{What: "site hq", Site: "hq", Error: "no consumer", Since: ago(time.Hour)}}}, "fleet/site/hq", "no consumer", true},
+		"has left":       {Fleet{Left: true, Hub: HubDown, Outbox: 1, Oldest: ago(time.Hour), Why: "the configuration has no fleet"}, "fleet/hub", "no fleet", false},
 	} {
 		r := Report{Now: now, Fleet: &c.f}
 		JudgeFleet(&r)
@@ -39,7 +40,11 @@ func TestJudgeFleet(t *testing.T) {
 			t.Errorf("%s: %+v", name, r.Problems)
 		}
 	}
-	r := Report{Now: now}
+	r := Report{Now: now, Fleet: &Fleet{Left: true, Hub: HubDown}}
+	if JudgeFleet(&r); strings.Contains(r.Problems[0].Hint, "tried again by itself") {
+		t.Error(r.Problems[0].Hint)
+	}
+	r = Report{Now: now}
 	JudgeFleet(&r) // it has none
 	if len(r.Problems) > 0 {
 		t.Error(r.Problems)
