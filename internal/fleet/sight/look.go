@@ -19,15 +19,17 @@ import (
 // SilentKey begins the key of the problem that a collector fell silent; its name follows.
 const SilentKey = "fleet/silent/"
 
-// look looks after the others until ctx ends, or the hub refuses. Each time the connection was
-// lost it begins anew: what could not be heard meanwhile is no silence.
+// look looks after the others until ctx ends, or the hub refuses. What could not be heard while the
+// connection was lost is no silence, and who is there has a whole round to say so afterwards.
 func (s *Sight) look(ctx context.Context, h *hub.Hub, b buckets, me string) error {
 	for ctx.Err() == nil {
 		if err := s.follow(ctx, h, b, me); err != nil {
 			return err
 		}
+		lost := time.Now()
 		if h.Wait(ctx) == nil {
-			s.others.begin(time.Now().Add(hub.Backoff)) // the others may be connected later than we are
+			again := time.Now().Add(hub.Backoff) // the others may be connected later than we are
+			s.others.resume(lost, again, s.patience()-s.every())
 		}
 	}
 	return nil
@@ -116,11 +118,7 @@ func (s *Sight) presence(e jetstream.KeyValueEntry) {
 // judge misses who has fallen silent, sees to silences whose teller is gone, and writes down
 // what people were told.
 func (s *Sight) judge(ctx context.Context, b buckets, me string) {
-	patience := s.silence()
-	if s.CanTell != nil && !s.CanTell() {
-		patience += s.silence() / 2 // one who can tell people goes first
-	}
-	now := time.Now()
+	patience, now := s.patience(), time.Now()
 	for _, k := range s.others.all(func(k known) bool { return k.Collector != me }) {
 		quiet := s.others.quiet(k.Collector, now)
 		switch {
@@ -134,6 +132,15 @@ func (s *Sight) judge(ctx context.Context, b buckets, me string) {
 			s.swap(ctx, b, k)
 		}
 	}
+}
+
+// patience is for how long nothing is heard of a collector until we miss it: one who can tell people
+// goes first.
+func (s *Sight) patience() time.Duration {
+	if s.CanTell != nil && !s.CanTell() {
+		return s.silence() * 3 / 2
+	}
+	return s.silence()
 }
 
 // miss makes a collector silent, with us as who tells. The bucket has the last word on whether

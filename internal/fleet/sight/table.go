@@ -31,16 +31,35 @@ type known struct {
 	revision uint64
 }
 
-// begin is called before looking begins, and begins again after the hub was away: nobody is
-// missed for what could not be heard. What was known stays until what the hub has replaces it.
+// begin is called before looking begins: nobody is missed for what could not be heard before.
 func (t *table) begin(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.floor, t.heard, t.fresh = now, map[string]time.Time{}, map[string]bool{}
-	t.spoken = 0 // the hub may be one that was made anew, or is as it was earlier
+	t.floor, t.heard = now, map[string]time.Time{}
 	if t.known == nil {
 		t.known = map[string]known{}
 	}
+	t.anew()
+}
+
+// resume is called when what the hub has is heard again, from the time again on: the time since it
+// was heard last counts for nobody's silence. What was silence by then goes on, but for no longer
+// than most: a line that is cut time and again hides nobody who is gone.
+func (t *table) resume(last, again time.Time, most time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	since := func(heard time.Time) time.Time { return again.Add(-min(max(last.Sub(heard), 0), most)) }
+	t.floor = since(t.floor)
+	for name, at := range t.heard {
+		t.heard[name] = since(at)
+	}
+	t.anew()
+}
+
+// anew has what the hub has told anew. What was known stays until that replaces it.
+func (t *table) anew() {
+	t.fresh = map[string]bool{}
+	t.spoken = 0 // the hub may be one that was made anew, or is as it was earlier
 }
 
 // loaded is called when all that the hub has was told: what it has not any more is forgotten.
