@@ -139,6 +139,8 @@ func For(err error) string {
 		return "give a bundle, a folder of logs, network_log files of C and E, or a diagnostic archive or its loggingsnapshot_*.txt"
 	case isDenied(err), errors.Is(err, incident.ErrList) && errors.Is(err, fs.ErrPermission):
 		return "run this as the user of grab watch, or as root"
+	case isCrowded(err):
+		return moreFiles
 	case isReserved(err):
 		return "free disk space, or lower keep.free, then do it again; a grab keeps what was copied, and `grab retry` goes on with it"
 	case atomicfile.Full(err):
@@ -188,9 +190,20 @@ func hostHint(e *sshdial.Error) string {
 	case sshdial.KindNotOffered:
 		return "the host wants another login method: see ssh.key, ssh.password and ssh.login"
 	case sshdial.KindLocal:
+		if isCrowded(e.Err) {
+			return moreFiles
+		}
 		return "check the key file, its passphrase or the agent on this machine"
 	}
 	return ""
+}
+
+// moreFiles is the next move where isCrowded.
+const moreFiles = "let grab open more files: LimitNOFILE= in grab.service, `ulimit -n` in a shell"
+
+// isCrowded: this process, or the machine, has as many files open as it may.
+func isCrowded(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // isDenied: this user may not use a file or folder.

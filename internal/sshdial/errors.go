@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -150,10 +151,23 @@ func (e *Error) Unwrap() error { return e.Err }
 // something.
 func (e *Error) Permanent() bool {
 	switch e.Kind {
-	case KindHostKeyChanged, KindHostKeyUnknown, KindLoginRefused, KindLoginBlocked, KindNotOffered, KindLocal:
+	case KindHostKeyChanged, KindHostKeyUnknown, KindLoginRefused, KindLoginBlocked, KindNotOffered:
 		return true
+	case KindLocal:
+		return !unread(e.Err)
 	}
 	return false
+}
+
+// unread reports whether the system did not let a file be read, as while it is replaced or no more
+// files may be opened. That may pass, and nothing was sent: another try costs the host nothing.
+func unread(err error) bool {
+	p, ok := errors.AsType[*fs.PathError](err)
+	if !ok {
+		return false
+	}
+	_, errno := errors.AsType[syscall.Errno](p)
+	return errno
 }
 
 // Reason is the manifest's word for it, one of evidence.Reason….

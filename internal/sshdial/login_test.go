@@ -3,6 +3,8 @@ package sshdial
 import (
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -225,4 +227,25 @@ func TestIsPublicKey(t *testing.T) {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
+}
+
+// What keeps a file from being read may pass: it is being replaced, or this process may open no more
+// of them. An alert's host is tried again; nothing was sent to it.
+func TestUnreadFileIsNoLastWord(t *testing.T) {
+	f := (&fake{KeyLogin: true}).start(t)
+	missing := filepath.Join(t.TempDir(), "id")
+	key := f.conf(Auth{Kind: AuthKey, KeyPEM: func() (string, error) {
+		b, err := os.ReadFile(missing)
+		return string(b), err
+	}})
+	known := f.conf(withKey(testserver.NewKey(t, "ecdsa")))
+	known.HostKey, known.KnownHosts = "", filepath.Join(t.TempDir(), strings.Repeat("n", 300))
+	for name, c := range map[string]Config{"key": key, "known_hosts": known} {
+		t.Run(name, func(t *testing.T) {
+			e := wantKind(t, c, KindLocal)
+			want(t, "permanent", e.Permanent(), false)
+			want(t, "reason", e.Reason(), evidence.ReasonNoLogin)
+		})
+	}
+	want(t, "connections", f.conns.Load(), 0)
 }

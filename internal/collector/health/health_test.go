@@ -3,11 +3,13 @@ package health
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,6 +46,7 @@ func TestJudgeHost(t *testing.T) {
 		{"blocked", "login", "fix the login", short, fail(sshdial.KindLoginBlocked)},
 		{"blocked", "login", "fix the login", time.Time{}, fail(sshdial.KindLoginBlocked)}, // without a warm session
 		{"down", "login", "key file", short, fail(sshdial.KindLocal)},
+		{"down", "login", "LimitNOFILE", short, &sshdial.Error{Kind: sshdial.KindLocal, Host: "expc01", Err: &fs.PathError{Op: "open", Path: "id", Err: syscall.EMFILE}}},
 		{"down", "key", "grab trust", short, fail(sshdial.KindHostKeyChanged)},
 		{"down", "sftp", "ssh.commands", short, hostconn.ErrNoSFTP},
 	} {

@@ -26,7 +26,7 @@ func judgeHost(r *status.Report, h status.Host, err error) bool {
 	switch {
 	case e.Kind == sshdial.KindHostKeyChanged || e.Kind == sshdial.KindHostKeyUnknown:
 		p.Key += "/key"
-	case e.Permanent():
+	case e.Permanent(), e.Kind == sshdial.KindLocal:
 		p.Key += "/login"
 	case errors.Is(err, hostconn.ErrNoSFTP):
 		p.Key += "/sftp"
