@@ -50,10 +50,11 @@ func checkCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.Tell = a.findings().Show
+			shown := a.findings()
+			c.Tell = shown.Show
 			c.Silent = func(ctx context.Context) error { return remote.Silent(ctx, a.config) }
 			c.Perform(ctx, q)
-			return concludeCheck(a, c.Report())
+			return concludeCheck(a, shown, c.Report())
 		},
 	}
 	cmd.Flags().StringVar(&eml, "mail", "", "say what grab would do with the mail in this `file` (.eml), and why; nothing else is checked")
@@ -66,19 +67,19 @@ func checkCmd(a *app) *cobra.Command {
 }
 
 // findings shows what a check finds to people.
-func (a *app) findings() checkup.Printer {
-	return checkup.Printer{Out: a.people(), Paint: terminal.PaintFor(a.people())}
+func (a *app) findings() *checkup.Printer {
+	return &checkup.Printer{Out: a.people(), Paint: terminal.PaintFor(a.people())}
 }
 
 // concludeCheck prints the end and sets the exit code.
-func concludeCheck(a *app, rep checkup.Report) error {
+func concludeCheck(a *app, shown *checkup.Printer, rep checkup.Report) error {
 	if !rep.OK {
 		a.exit = advice.Failed
 	}
 	if a.json {
 		return a.print(rep)
 	}
-	a.findings().Conclude(rep.Checks)
+	lost := shown.Conclude(rep.Checks)
 	count := map[string]int{}
 	for _, f := range rep.Checks {
 		count[f.Status]++
@@ -88,7 +89,7 @@ func concludeCheck(a *app, rep checkup.Report) error {
 		prefix = "grab: error: "
 	}
 	a.say("%s%d ok, %s, %d failed", prefix, count[checkup.StatusOK], human.Plural(count[checkup.StatusWarn], "warning"), count[checkup.StatusFail])
-	return nil
+	return lost
 }
 
 // checkEML prints what would be done with a mail, and why.

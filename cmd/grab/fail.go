@@ -7,30 +7,30 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/redact"
 )
 
-// fail prints an error and its hint, and returns the exit code.
+// fail prints an error and its hint, and returns the exit code. What no JSON can be written for is
+// said on standard error.
 func (a *app) fail(err error) int {
 	if advice.Unread(err) {
 		return advice.NoReader
 	}
 	said, hint := redact.Text(err.Error()), redact.Text(advice.For(err))
-	if a.json {
-		doc := struct {
-			Error string `json:"error"`
-			Hint  string `json:"hint"`
-		}{said, hint}
-		if a.print(doc) != nil {
-			return advice.Failed
-		}
-	} else {
-		said = human.Local().Say(said)
-		fmt.Fprintln(a.err, "grab: error:", strings.ReplaceAll(said, "\n", "\ngrab: error: "))
-		if hint != "" {
-			fmt.Fprintln(a.err, "grab: hint:", hint)
-		}
+	doc := struct {
+		Error string `json:"error"`
+		Hint  string `json:"hint"`
+	}{said, hint}
+	if a.json && a.print(doc) == nil {
+		return advice.Exit(err)
+	}
+	for line := range strings.SplitSeq(human.Local().Say(said), "\n") {
+		fmt.Fprintln(a.err, "grab: error:", evidence.Printable(line, 10_000))
+	}
+	if hint != "" {
+		fmt.Fprintln(a.err, "grab: hint:", hint)
 	}
 	return advice.Exit(err)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -140,11 +141,11 @@ func printResult(a *app, store *incident.Store, in incident.Incident, zone *time
 func printOutcome(a *app, o oneshot.Outcome, zone *time.Location) error {
 	m := o.Manifest
 	a.exit = advice.Covered(m.Coverage)
-	if a.json {
-		return a.print(o)
-	}
-	if err := printManifest(a.out, m, zone); err != nil {
+	if err := a.show(o, func(out io.Writer) error { return printManifest(out, m, zone) }); err != nil {
 		return fmt.Errorf("write the result (the bundle is %s): %w", o.Bundle, err)
+	}
+	if a.json {
+		return nil
 	}
 	fmt.Fprintln(a.out)
 	if m.Registration != nil {

@@ -50,8 +50,9 @@ func retryThrough(ctx context.Context, a *app, w *remote.Watcher, q oneshot.Retr
 
 func checkThrough(ctx context.Context, a *app, w *remote.Watcher, q checkup.Request) error {
 	var rep checkup.Report
-	if _, err := w.Ask(ctx, personOf(a), "/check", q, &rep); err != nil {
+	who := personOf(a)
+	if _, err := w.Ask(ctx, who, "/check", q, &rep); err != nil {
 		return err
 	}
-	return concludeCheck(a, rep)
+	return concludeCheck(a, who.Findings, rep)
 }

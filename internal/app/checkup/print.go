@@ -16,44 +16,53 @@ import (
 type Printer struct {
 	Out   io.Writer
 	Paint terminal.Paint
+
+	lost error // the first that could not be written
 }
 
 // Show shows a finding as soon as it is known, but for a warning. columns is how wide the
 // hosts' names are.
-func (p Printer) Show(f Finding, columns int) {
+func (p *Printer) Show(f Finding, columns int) {
 	if f.Status != StatusWarn {
 		p.line(f, columns)
 	}
 }
 
-// Conclude ends a check that found all this.
-func (p Printer) Conclude(all []Finding) {
+// Conclude ends a check that found all this. Its error is that not all of it could be shown.
+func (p *Printer) Conclude(all []Finding) error {
 	for _, s := range fold(all, StatusWarn) {
 		p.said(s)
 	}
 	failed := fold(all, StatusFail)
 	if len(failed) == 0 {
-		return
+		return p.lost
 	}
-	fmt.Fprintln(p.Out, "\nFailed:")
+	p.printf("\nFailed:\n")
 	for _, s := range failed {
 		p.said(s)
 	}
+	return p.lost
 }
 
-func (p Printer) line(f Finding, columns int) {
-	fmt.Fprintf(p.Out, "%s  %-*s  %-13s  %s\n", p.mark(f.Status), columns, human.Dash(f.Host), f.What, human.Local().Say(f.Detail))
+func (p *Printer) printf(format string, a ...any) {
+	if _, err := fmt.Fprintf(p.Out, format, a...); err != nil && p.lost == nil {
+		p.lost = err
+	}
+}
+
+func (p *Printer) line(f Finding, columns int) {
+	p.printf("%s  %-*s  %-13s  %s\n", p.mark(f.Status), columns, human.Dash(f.Host), f.What, human.Local().Say(f.Detail))
 	p.hint(f.Hint)
 }
 
-func (p Printer) hint(s string) {
+func (p *Printer) hint(s string) {
 	if s != "" {
-		fmt.Fprintf(p.Out, "      hint: %s\n", s)
+		p.printf("      hint: %s\n", s)
 	}
 }
 
 // mark is a status in its colour.
-func (p Printer) mark(status string) string {
+func (p *Printer) mark(status string) string {
 	padded := fmt.Sprintf("%-4s", status)
 	switch status {
 	case StatusOK:
@@ -65,7 +74,7 @@ func (p Printer) mark(status string) string {
 }
 
 // said prints findings that have one hint in common.
-func (p Printer) said(s *saying) {
+func (p *Printer) said(s *saying) {
 	f := s.list[0]
 	if len(s.list) == 1 {
 		p.line(f, 1)
@@ -75,16 +84,16 @@ func (p Printer) said(s *saying) {
 	for _, f := range s.list {
 		hosts, what = addOnce(hosts, human.Dash(f.Host)), addOnce(what, f.What)
 	}
-	fmt.Fprintf(p.Out, "%s  %s  %s", p.mark(f.Status), strings.Join(hosts, ", "), strings.Join(what, ", "))
+	p.printf("%s  %s  %s", p.mark(f.Status), strings.Join(hosts, ", "), strings.Join(what, ", "))
 	switch details := s.details(); {
 	case f.KeepsS > 0:
-		fmt.Fprintf(p.Out, "  %s\n", s.kept(len(hosts)))
+		p.printf("  %s\n", s.kept(len(hosts)))
 	case len(details) == 1:
-		fmt.Fprintf(p.Out, "  %s\n", human.Local().Say(f.Detail))
+		p.printf("  %s\n", human.Local().Say(f.Detail))
 	default:
-		fmt.Fprintln(p.Out)
+		p.printf("\n")
 		for _, d := range details {
-			fmt.Fprintf(p.Out, "      %s\n", d)
+			p.printf("      %s\n", d)
 		}
 	}
 	p.hint(f.Hint)

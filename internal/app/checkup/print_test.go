@@ -10,7 +10,7 @@ import (
 // at the end once more.
 func TestPrinterFolds(t *testing.T) {
 	var out strings.Builder
-	p := Printer{Out: &out}
+	p := &Printer{Out: &out}
 	var all []Finding
 	for i, host := range []string{"expc01", "expc02", "expe01", "expe02"} {
 		all = append(all, Finding{Host: host, What: "login", Status: StatusOK, Detail: "as root"})

@@ -26,9 +26,9 @@ import (
 
 // A Person is who asks.
 type Person struct {
-	Err         io.Writer       // shows how far the work is
-	Findings    checkup.Printer // shows what a check finds
-	Interrupted <-chan struct{} // closed: stop, and hand over what there is
+	Err         io.Writer        // shows how far the work is
+	Findings    *checkup.Printer // shows what a check finds
+	Interrupted <-chan struct{}  // closed: stop, and hand over what there is
 }
 
 // ErrBeforeBegun is that the person stopped what had not begun.
