@@ -91,7 +91,7 @@ func (doc PartialPhones) CSV() []byte {
 		for _, p := range c.Phones {
 			row := rowOf(c.Cluster, p)
 			for i, v := range row {
-				row[i] = plainCell(v)
+				row[i] = Cell(v)
 			}
 			w.Write(row)
 		}
@@ -111,12 +111,4 @@ func rowOf(cluster string, p CUCMPhone) []string {
 	}
 	mra := cmp.Or(p.MRA, "not shown to be MRA")
 	return []string{cluster, p.Device, p.Status, strconv.FormatBool(p.Certain), strings.Join(lines, "; "), p.Description, p.User, p.Model, p.Product, p.Load, p.IP, mra, p.Via, p.Node, strconv.Itoa(p.Reason), p.ReasonText, since}
-}
-
-// plainCell keeps a spreadsheet from taking a text for a formula.
-func plainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
@@ -64,8 +63,8 @@ func more(r *registration.Report) string {
 }
 
 func phoneCells(p *registration.Phone) []string {
-	return []string{cell(p.Device), cell(p.MAC), cell(numbers(p, " ")), cell(p.Model), cell(p.User), cell(p.Software),
-		cell(p.Verdict), cell(p.Confidence), cell(p.Cause), cell(p.CauseConfidence)}
+	return []string{evidence.Cell(p.Device), evidence.Cell(p.MAC), evidence.Cell(numbers(p, " ")), evidence.Cell(p.Model), evidence.Cell(p.User), evidence.Cell(p.Software),
+		evidence.Cell(p.Verdict), evidence.Cell(p.Confidence), evidence.Cell(p.Cause), evidence.Cell(p.CauseConfidence)}
 }
 
 // numbers are a phone's, and how many are left out.
@@ -78,8 +77,8 @@ func numbers(p *registration.Phone, between string) string {
 }
 
 func transactionCells(t *registration.Transaction) []string {
-	row := []string{moment(t.At), cell(t.Kind), cell(t.CUCM), cell(t.E), cell(t.C), cell(t.CallID), strconv.FormatUint(uint64(t.CSeq), 10),
-		strconv.Itoa(t.Attempts), cell(t.Challenge), known(t.Code), cell(t.Answer), strconv.FormatBool(t.NewReg), known(t.Expires),
+	row := []string{moment(t.At), evidence.Cell(t.Kind), evidence.Cell(t.CUCM), evidence.Cell(t.E), evidence.Cell(t.C), evidence.Cell(t.CallID), strconv.FormatUint(uint64(t.CSeq), 10),
+		strconv.Itoa(t.Attempts), evidence.Cell(t.Challenge), known(t.Code), evidence.Cell(t.Answer), strconv.FormatBool(t.NewReg), known(t.Expires),
 		number(t.GapS), number(t.LateByS)}
 	answered, where := time.Time{}, registration.Proof{}
 	for _, h := range t.Hops {
@@ -94,19 +93,19 @@ func transactionCells(t *registration.Transaction) []string {
 	if where.File == "" {
 		return append(row, "", "", "", "")
 	}
-	return append(row, cell(where.Host), cell(where.File), strconv.FormatInt(where.Offset, 10), strconv.FormatInt(where.Length, 10))
+	return append(row, evidence.Cell(where.Host), evidence.Cell(where.File), strconv.FormatInt(where.Offset, 10), strconv.FormatInt(where.Length, 10))
 }
 
 // laterCells are the columns that came last; t may be nil.
 func laterCells(p *registration.Phone, t *registration.Transaction) []string {
-	row := []string{cell(p.VerdictConfidence), "", "", "", ""}
+	row := []string{evidence.Cell(p.VerdictConfidence), "", "", "", ""}
 	if t != nil && t.Due != nil {
 		row[1] = moment(*t.Due)
 	}
 	if t == nil || t.AtCUCM == nil {
 		return row
 	}
-	row[2] = cell(t.AtCUCM.Node)
+	row[2] = evidence.Cell(t.AtCUCM.Node)
 	for i, at := range []*time.Time{t.AtCUCM.Arrived, t.AtCUCM.Answered} {
 		if at != nil {
 			row[3+i] = moment(*at)
@@ -117,27 +116,6 @@ func laterCells(p *registration.Phone, t *registration.Transaction) []string {
 
 // finalAnswer reports whether a message is an answer of 200 or more.
 func finalAnswer(what string) bool { return status(what) >= 200 }
-
-// formulas is what a formula begins with, full-width forms included: a spreadsheet with an
-// East Asian language takes them for the same.
-const formulas = "=+-@＝＋－＠﹢﹣﹦﹫−⁺⁻⁼"
-
-// blank reports whether a rune shows as nothing: a spreadsheet may leave it away.
-func blank(r rune) bool {
-	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Cc, unicode.Mn) || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 || r == 0x2800
-}
-
-// cell makes text fit for one cell. What a spreadsheet might take for a formula is made
-// text.
-func cell(s string) string {
-	began := strings.ContainsAny(s[:min(len(s), 1)], "\t\r\n") // Printable makes blanks of them
-	s = evidence.Printable(s, 32000)
-	t := strings.TrimLeftFunc(s, blank)
-	if began || t != "" && strings.ContainsRune(formulas, []rune(t)[0]) {
-		return "'" + s
-	}
-	return s
-}
 
 func moment(t time.Time) string {
 	if t.IsZero() {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/registration"
 	"rtmtgrab/internal/testrace"
 )
@@ -268,7 +269,7 @@ func TestCells(t *testing.T) {
 		"\r\n+1": "'  +1", "a=b": "a=b", "a\nb": "a b",
 		"＝1+1": "'＝1+1", "＋1": "'＋1", "－1": "'－1", "＠x": "'＠x", "\u00a0=1": "'\u00a0=1", "\u3000\u2003＝1": "'\u3000\u2003＝1", "\u200b=1": "'\u200b=1", "\ufeff@x": "' @x", "\u200f=1": "' =1",
 		"\t7": "' 7", "\r7": "' 7", "\u2800=1": "'\u2800=1", "é=1": "é=1", "７": "７"} {
-		if got := cell(in); got != want {
+		if got := evidence.Cell(in); got != want {
 			t.Errorf("cell(%q) = %q, want %q", in, got, want)
 		}
 	}
