@@ -127,6 +127,8 @@ func For(err error) string {
 		return "`grab now`, `list`, `show` and `retry` work beside it; to watch a second mailbox use another store"
 	case errors.Is(err, control.ErrSilent):
 		return Silent(runtime.GOOS)
+	case errors.Is(err, control.ErrLong):
+		return "name a shorter one in socket.path, then restart grab watch"
 	case errors.Is(err, incident.ErrBusy):
 		return "wait until it is sealed: `grab list`"
 	case errors.Is(err, incident.ErrRemoved):

@@ -44,7 +44,7 @@ func adhocSource(arg string, f *Request) (wiring.Source, error) {
 	if err := evidence.CheckName(name); err != nil {
 		return wiring.Source{}, advice.Usage(fmt.Errorf("host %w", err))
 	}
-	home, err := os.UserHomeDir()
+	home, err := homeFolder()
 	if err != nil {
 		return wiring.Source{}, err
 	}

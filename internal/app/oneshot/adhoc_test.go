@@ -3,6 +3,7 @@ package oneshot
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +46,19 @@ func TestAdhocAddress(t *testing.T) {
 		if err != nil || s.Host.Name != want || !strings.Contains(s.Host.Address, strings.Trim(strings.Split(arg, "@")[1][:8], "[]")) {
 			t.Errorf("%s: %q at %q, %v, want %q", arg, s.Host.Name, s.Host.Address, err, want)
 		}
+	}
+}
+
+// Without $HOME the folder of the user's account has known_hosts and the keys.
+func TestNoHome(t *testing.T) {
+	me, err := user.Current()
+	if err != nil || me.HomeDir == "" {
+		t.Skip("this user has no folder")
+	}
+	t.Setenv("HOME", "")
+	t.Setenv("USERPROFILE", "")
+	if home, err := homeFolder(); err != nil || home != me.HomeDir {
+		t.Errorf("%q, %v, want %q", home, err, me.HomeDir)
 	}
 }
 

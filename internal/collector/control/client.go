@@ -19,7 +19,7 @@ import (
 const dialWait = 5 * time.Second
 
 // A Client speaks to the watcher that listens on Path. Its errors are ErrNone if nobody
-// does, ErrDenied if this user may not speak to it, ErrSilent if it lets the context's time
+// does, ErrLong if nobody can, ErrDenied if this user may not speak to it, ErrSilent if it lets the context's time
 // run out, *Failure if it says no, ErrLost if it does not come to the end of its answer. It is safe for concurrent use.
 type Client struct {
 	Path string
@@ -136,7 +136,7 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 		if silent := c.silent(ctx); silent != nil {
 			return nil, silent
 		}
-		if errors.Is(err, ErrNone) || errors.Is(err, ErrDenied) || errors.Is(err, ErrSilent) || ctx.Err() != nil {
+		if errors.Is(err, ErrNone) || errors.Is(err, ErrDenied) || errors.Is(err, ErrSilent) || errors.Is(err, ErrLong) || ctx.Err() != nil {
 			return nil, err
 		}
 		return nil, fmt.Errorf("%w: %w", ErrLost, err)

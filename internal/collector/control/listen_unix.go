@@ -19,8 +19,13 @@ import (
 
 const pipes = false
 
-// longestPath is what fits into a socket's address on every Unix.
-const longestPath = 103
+// fits is ErrLong of a path that does not fit into a socket's address on every Unix.
+func fits(path string) error {
+	if len(path) > 103 {
+		return fmt.Errorf("socket %s: %w", path, ErrLong)
+	}
+	return nil
+}
 
 func inStore(store string) string { return filepath.Join(store, socketName) }
 
@@ -33,8 +38,8 @@ func Listen(path, group string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(path) > longestPath {
-		return nil, fmt.Errorf("socket %s: the path is longer than %d bytes", path, longestPath)
+	if err := fits(path); err != nil {
+		return nil, err
 	}
 	if err := closedFolder(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -125,6 +130,9 @@ func removeStale(path string) error {
 
 // dial connects to the socket at path.
 func dial(ctx context.Context, path string) (net.Conn, error) {
+	if err := fits(path); err != nil {
+		return nil, err
+	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {

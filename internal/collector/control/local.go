@@ -24,6 +24,7 @@ var (
 	ErrDenied = errors.New("this user may not use the socket of grab watch")
 	ErrTaken  = errors.New("another process is listening on the socket")
 	ErrLost   = errors.New("the connection to grab watch was lost")
+	ErrLong   = errors.New("the path is longer than 103 bytes") // no socket can have it
 )
 
 // Patience is how long either side waits for a sign of life of the other.

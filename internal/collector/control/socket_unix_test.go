@@ -179,3 +179,15 @@ func TestPath(t *testing.T) {
 		}
 	}
 }
+
+// TestLongPath: on a socket that cannot be there both sides say why.
+func TestLongPath(t *testing.T) {
+	path := filepath.Join(t.TempDir(), strings.Repeat("x", 103), "grab.sock")
+	_, listen := Listen(path, "")
+	ask := (&Client{Path: path}).Do(t.Context(), http.MethodGet, "/", nil, nil)
+	for _, err := range []error{listen, ask} {
+		if !errors.Is(err, ErrLong) || errors.Is(err, ErrLost) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%v", err)
+		}
+	}
+}
