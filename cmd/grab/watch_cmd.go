@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/winservice"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/loglines"
 	"rtmtgrab/internal/redact"
 )
 
@@ -27,7 +28,9 @@ func watchCmd(a *app) *cobra.Command {
 			}
 			ctx, cancel := a.context(cmd.Context())
 			defer cancel()
-			return runWatch(ctx, a, slog.New(redact.Handler(slog.NewTextHandler(a.err, nil))), hangups{})
+			lines := loglines.New(a.err)
+			defer lines.Close()
+			return runWatch(ctx, a, slog.New(redact.Handler(slog.NewTextHandler(lines, nil))), hangups{})
 		}}
 	cmd.Flags().BoolVar(&managed, "service", false, "run under the Windows service manager")
 	cmd.Flags().MarkHidden("service")
