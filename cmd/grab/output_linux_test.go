@@ -6,7 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/lab"
+	"rtmtgrab/internal/lab/rtmt"
 )
 
 // Where what a command prints cannot be written, as on a full disk, it fails and says so on standard
@@ -42,5 +46,49 @@ func TestErrorIsPlain(t *testing.T) {
 	said, err := program("check", "-c", newLab(t, lab.ExpresswayConfig{Role: "C"}).Path, "--mail", "a\x1b[31m\u202eb").CombinedOutput()
 	if err == nil || !strings.Contains(string(said), "a [31m b") || strings.ContainsAny(string(said), "\x1b\u202e") {
 		t.Errorf("%v: %q", err, said)
+	}
+}
+
+// unread is a pipe that is full and that nobody reads, as that of a log whose terminal was halted.
+func unread(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	raw, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) {
+		for err = nil; err == nil; { // it does not block yet
+			_, err = unix.Write(int(fd), make([]byte, 512))
+		}
+	})
+	if err != unix.EAGAIN {
+		t.Fatal(err)
+	}
+	w.Fd() // from here on it blocks
+	return w
+}
+
+// A watch whose log nobody reads goes on: it sees an alert and ends when it is asked to.
+func TestUnreadLog(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Role: "C"}).withMail()
+	c.Write()
+	watch := program("watch", "-c", c.Path)
+	watch.Stderr = unread(t)
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { watch.Process.Kill() })
+	c.status("it runs and its log is not read", func(r status.Report) bool { return r.Works })
+	c.alertNow(rtmt.MailOptions{})
+	c.complete(1)
+	watch.Process.Signal(unix.SIGTERM)
+	if err := watch.Wait(); err != nil {
+		t.Error(err)
 	}
 }
