@@ -8,12 +8,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"rtmtgrab/internal/advice"
-	"rtmtgrab/internal/redact"
 )
 
 // A Shell is what commands share.
@@ -23,10 +21,6 @@ type Shell struct {
 	Err     io.Writer
 	JSON    func() bool
 	Print   func(v any) error // the one document of --json
-}
-
-func (s Shell) log() *slog.Logger {
-	return slog.New(redact.Handler(slog.NewTextHandler(s.Err, nil)))
 }
 
 // Command is grab hub.

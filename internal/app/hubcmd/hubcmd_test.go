@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,6 +137,40 @@ func TestServeWhich(t *testing.T) {
 	}
 	var out buffer
 	if err := run(t.Context(), &out, false, "serve", got, "--disk", "much"); err == nil || !strings.Contains(err.Error(), "--disk") {
+		t.Error(err)
+	}
+}
+
+// TestUnreadLog: a hub whose log nobody reads serves, and ends when it is told to.
+func TestUnreadLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a server")
+	}
+	dir, port := filepath.Join(t.TempDir(), "hub"), fmt.Sprint(testserver.FreePort(t))
+	if err := run(t.Context(), &buffer{}, false, "init", dir, "--server", "127.0.0.1", "--port", port, "--websocket-port", "0"); err != nil {
+		t.Fatal(err)
+	}
+	r, unread := io.Pipe()
+	defer r.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := Command(Shell{Out: unread, Err: unread, JSON: func() bool { return false }, Print: json.NewEncoder(unread).Encode,
+		Context: func(parent context.Context) (context.Context, context.CancelFunc) { return context.WithCancel(parent) }})
+	cmd.SetArgs([]string{"serve", dir})
+	over := make(chan error, 1)
+	go func() { over <- cmd.ExecuteContext(ctx) }()
+	for conn, err := net.Dial("tcp", "127.0.0.1:"+port); ; conn, err = net.Dial("tcp", "127.0.0.1:"+port) {
+		if err == nil {
+			conn.Close()
+			break
+		}
+		select {
+		case err := <-over:
+			t.Fatal(err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-over; err != nil {
 		t.Error(err)
 	}
 }

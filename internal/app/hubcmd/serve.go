@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"rtmtgrab/internal/config/scalar"
 	"rtmtgrab/internal/fleet/hubinit"
 	"rtmtgrab/internal/fleet/hubserver"
+	"rtmtgrab/internal/loglines"
+	"rtmtgrab/internal/redact"
 )
 
 func serveCmd(s Shell) *cobra.Command {
@@ -41,7 +44,6 @@ func serveCmd(s Shell) *cobra.Command {
 }
 
 func (s Shell) options(disk string) (o hubserver.Options, err error) {
-	o.Log = s.log()
 	if disk != "" {
 		if o.Disk, err = scalar.Size(disk); err != nil {
 			return o, advice.Usage(fmt.Errorf("--disk: %w", err))
@@ -51,6 +53,9 @@ func (s Shell) options(disk string) (o hubserver.Options, err error) {
 }
 
 func (s Shell) serve(ctx context.Context, o hubserver.Options) error {
+	lines := loglines.New(s.Err)
+	defer lines.Close()
+	o.Log = slog.New(redact.Handler(slog.NewTextHandler(lines, nil)))
 	tell := o.Ready
 	o.Ready = func() {
 		daemon.SdNotify(false, daemon.SdNotifyReady)
