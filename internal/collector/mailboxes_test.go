@@ -174,3 +174,15 @@ func TestReloadedMailbox(t *testing.T) {
 		}
 	}
 }
+
+// TestNewestMail: no time is called the newest mail's that is only where reading begins.
+func TestNewestMail(t *testing.T) {
+	t.Parallel()
+	at := time.Now().UTC()
+	for began, want := range map[bool]time.Time{true: {}, false: at} {
+		cur := mailwatch.Cursor{LastInternal: at, Began: began}
+		if m, _ := mailboxStatus(&config.Mail{}, boxState{State: mailwatch.State{Cursor: cur}}); !m.Newest.Equal(want) {
+			t.Errorf("%+v: the newest mail is of %v", cur, m.Newest)
+		}
+	}
+}
