@@ -63,7 +63,7 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 	detail += ", last written " + human.Ago(max(now.Sub(f.Written), 0))
 	lost, fix := "the start of its window would be lost", "shorten window.before, log less at DEBUG, or keep a rolling copy: ring.enabled"
 	if ring {
-		lost, fix = "but for what the ring holds "+lost, "shorten window.before, or log less at DEBUG"
+		lost, fix = lost+", but for what the ring holds", "shorten window.before, or log less at DEBUG"
 	}
 	if f.Files == 1 {
 		fix = "there is no rotated file yet: a young log will reach further back by itself; else " + fix
@@ -72,7 +72,7 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 	case depth < window:
 		return StatusWarn, detail, fmt.Sprintf("an alert needs %s plus the mail's delay: %s; %s", human.Span(window), lost, fix)
 	case depth < 2*window:
-		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour, %s; %s", human.Span(window), lost, fix)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour %s; %s", human.Span(window), lost, fix)
 	}
 	return StatusOK, detail, ""
 }

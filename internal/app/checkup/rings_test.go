@@ -28,7 +28,7 @@ func TestShallowWithRing(t *testing.T) {
 	f := logset.Depth{Family: "messages", Files: 2, Oldest: now.Add(-10 * time.Minute), Written: now}
 	for ring, want := range map[bool]string{
 		false: "an alert needs 20 min plus the mail's delay: the start of its window would be lost; shorten window.before, log less at DEBUG, or keep a rolling copy: ring.enabled",
-		true:  "an alert needs 20 min plus the mail's delay: but for what the ring holds the start of its window would be lost; shorten window.before, or log less at DEBUG",
+		true:  "an alert needs 20 min plus the mail's delay: the start of its window would be lost, but for what the ring holds; shorten window.before, or log less at DEBUG",
 	} {
 		if _, _, hint := judgeFamily(f, "/log", 20*time.Minute, now, human.Clock{Zone: time.UTC}, ring); hint != want {
 			t.Errorf("%q", hint)
