@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,10 @@ func TestNoMailbox(t *testing.T) {
 		"cucm: poll, fleet": {Fleet: &fleetconf.Fleet{}, CUCM: []config.CUCM{{}, {Poll: config.CUCMPoll{Enabled: true}}}},
 	} {
 		f := (&Checkup{Cfg: &cfg}).mailboxes(t.Context())
+		c := &Checkup{Cfg: &cfg, Tell: func(Finding, int) {}}
+		if c.Perform(t.Context(), Request{Offline: true}); len(f) != 1 || !slices.Contains(c.checks, f[0]) {
+			t.Errorf("%q: a look at the file alone says %+v", ways, c.checks)
+		}
 		if len(f) != 1 || (f[0].Status == StatusOK) != (ways != "") || ways != "" && !strings.HasSuffix(f[0].Detail, "alerts come by "+ways) {
 			t.Errorf("%q: %+v", ways, f)
 		}
