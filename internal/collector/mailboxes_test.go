@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -183,6 +184,19 @@ func TestNewestMail(t *testing.T) {
 		cur := mailwatch.Cursor{LastInternal: at, Began: began}
 		if m, _ := mailboxStatus(&config.Mail{}, boxState{State: mailwatch.State{Cursor: cur}}); !m.Newest.Equal(want) {
 			t.Errorf("%+v: the newest mail is of %v", cur, m.Newest)
+		}
+	}
+}
+
+// Where the file is well, and an address is taken, a look at the file would show nothing.
+func TestRefusalHint(t *testing.T) {
+	t.Parallel()
+	for what, offline := range map[string]bool{allStays: true, "health and metrics stay at the old address": false} {
+		var f refusal
+		var r status.Report
+		f.set(time.Now(), what, errors.New("no"))
+		if f.report(&r, "grab.yaml"); len(r.Problems) != 1 || strings.Contains(r.Problems[0].Hint, "--offline") != offline {
+			t.Errorf("%s: %+v", what, r.Problems)
 		}
 	}
 }
