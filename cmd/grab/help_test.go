@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"rtmtgrab/internal/incident"
 )
 
 // eachCommand calls do for every command that people see.
@@ -185,6 +187,9 @@ func TestPauseExamples(t *testing.T) {
 	dir := t.TempDir()
 	cfg := filepath.Join(dir, "grab.yaml")
 	if err := os.WriteFile(cfg, []byte("store: store\nssh: {password: {env: NONE}}\nsites: [{name: hq, hosts: [{name: expc01, role: C, address: 127.0.0.1}]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := incident.OpenStore(filepath.Join(dir, "store")); err != nil {
 		t.Fatal(err)
 	}
 	pause, _, err := (&app{}).root().Find([]string{"pause"})
