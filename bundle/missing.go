@@ -33,6 +33,9 @@ func (v view) Reasons() (list []reason) {
 	}
 	for _, name := range seen {
 		w := wordsOf(name)
+		if v.Site == evidence.SiteAdhoc {
+			w.next = unconfigured.Replace(w.next)
+		}
 		list = append(list, reason{name, w.means, w.next, v.lacking(name)})
 	}
 	return list

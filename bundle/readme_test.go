@@ -220,6 +220,23 @@ func TestEveryReasonHasWords(t *testing.T) {
 	}
 }
 
+// A bundle of hosts that no configuration has names no command that needs one.
+func TestNextMoveWithoutConfiguration(t *testing.T) {
+	for r := range reasons {
+		m := evidence.Manifest{Site: evidence.SiteAdhoc, Timing: evidence.Timing{Sealed: time.Now()},
+			Hosts: []evidence.Host{{Host: "h", Files: []evidence.File{{Family: "messages", Missing: []evidence.Span{{Reason: r}}}}}}}
+		list := newView(m, nil).Reasons()
+		if len(list) != 1 || list[0].Next == "" {
+			t.Fatalf("%s: %+v", r, list)
+		}
+		for _, command := range []string{"grab retry", "grab check", "grab trust"} {
+			if strings.Contains(list[0].Next, command) {
+				t.Errorf("%s: %s", r, list[0].Next)
+			}
+		}
+	}
+}
+
 // FuzzReadme: whatever mails and hosts say, README.txt is ASCII, without
 // control characters, at most 100 columns wide.
 func FuzzReadme(f *testing.F) {

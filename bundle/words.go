@@ -38,7 +38,7 @@ var reasons = map[string]reasonWords{
 		"no login was tried: the key or the secret cannot be used on the collector, or the host does not offer this kind of login.",
 		"Correct the key, the secret or the kind of login as the host's error says, run `grab check HOST`, then `grab retry INCIDENT`."},
 	evidence.ReasonHostKey: {
-		"the host key is not the pinned one: another machine, or a new key.",
+		"the host key is not the pinned one, or none is pinned: another machine, or a new key.",
 		"Compare the fingerprints out of band, pin the new key with `grab trust HOST` if it is right, then `grab retry INCIDENT`."},
 	evidence.ReasonAbsent: {
 		"the host has no log of this family, or not the folder.",
@@ -68,6 +68,15 @@ var reasons = map[string]reasonWords{
 		"the grab was stopped before it had all of this: while it copied, or before it looked at the host a last time, after the window had ended.",
 		"Run `grab retry INCIDENT` before the host's logs rotate."},
 }
+
+// unconfigured turns the next move into that of somebody who has no configuration, and so
+// neither a store nor a host that other commands know: all that he has is `grab now`.
+var unconfigured = strings.NewReplacer(
+	"pin the new key with `grab trust HOST` if it is right, then `grab retry INCIDENT`", "and name the right one with --fingerprint in another `grab now`",
+	"Check the folder and the families under logs: in the configuration with `grab check HOST`", "Name the folder with --dir in another `grab now`",
+	"Run `grab check HOST`, fix the connection, then `grab retry INCIDENT`", "Fix the connection, then run `grab now` again with --at",
+	", run `grab check HOST`, then `grab retry INCIDENT`", ", then run `grab now` again with --at",
+	"`grab retry INCIDENT`", "`grab now` again with --at")
 
 func wordsOf(reason string) reasonWords {
 	if w, ok := reasons[reason]; ok {

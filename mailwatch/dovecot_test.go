@@ -225,3 +225,17 @@ func TestDovecotWrongPassword(t *testing.T) {
 		t.Errorf("%+v", k.state)
 	}
 }
+
+// TestDovecotBegan: the cursor of a mailbox without a mail says that its time is no mail's.
+func TestDovecotBegan(t *testing.T) {
+	d, k := testserver.StartDovecot(t, testserver.DovecotOptions{}), newKeeper(t)
+	stop := k.run(k.watcher(dovecotServer(d)))
+	k.scanned()
+	stop()
+	if !k.have || !k.cursor.Began {
+		t.Errorf("no mail was there: %+v", k.cursor)
+	}
+	d.Deliver("", alert("a"))
+	k.run(k.watcher(dovecotServer(d)))
+	k.until("a cursor behind the mail", func() bool { return !k.cursor.Began })
+}

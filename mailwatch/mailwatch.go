@@ -84,8 +84,9 @@ type Mail struct {
 // A Cursor says up to where a mailbox was read.
 type Cursor struct {
 	UIDValidity  uint32    `json:"uid_validity"`
-	UID          uint32    `json:"uid"`           // all mails up to this one were dealt with
-	LastInternal time.Time `json:"last_internal"` // the newest INTERNALDATE among them, never in the future
+	UID          uint32    `json:"uid"`             // all mails up to this one were dealt with
+	LastInternal time.Time `json:"last_internal"`   // the newest INTERNALDATE among them, never in the future
+	Began        bool      `json:"began,omitempty"` // no mail was dealt with yet: LastInternal is from when on they are read
 }
 
 // A CursorStore keeps the cursor of a mailbox.

@@ -64,7 +64,7 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 	if err != nil {
 		return err
 	}
-	next := Cursor{UIDValidity: box.UIDValidity, LastInternal: p.cur.LastInternal}
+	next := Cursor{UIDValidity: box.UIDValidity, LastInternal: p.cur.LastInternal, Began: p.cur.Began}
 	switch {
 	case lowest > 0:
 		next.UID = lowest - 1
@@ -72,7 +72,7 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 		next.UID = uint32(box.UIDNext) - 1
 	}
 	if !p.have {
-		next.LastInternal = since
+		next.LastInternal, next.Began = since, true
 	}
 	p.floor, p.fresh, p.cur, p.safe = since, p.backlog, next, next
 	p.have = true
@@ -92,7 +92,7 @@ func (p *position) pass(m meta) {
 		internal = now
 	}
 	if internal.After(p.cur.LastInternal) {
-		p.cur.LastInternal = internal.Round(0)
+		p.cur.LastInternal, p.cur.Began = internal.Round(0), false
 	}
 }
 

@@ -200,3 +200,20 @@ func TestMade(t *testing.T) {
 		t.Error("a name is not found")
 	}
 }
+
+// A site, a node or a user may be called like a word that we write, a folder of the bundle or the
+// city of a time zone. That keeps no bundle from being masked; any other name is found.
+func TestMadeOwnWords(t *testing.T) {
+	m := New(fixed(), Identities)
+	for _, name := range []string{"cucm", "central", "windows", "chicago", "diagnostics", "walrus"} {
+		m.LearnHost(name)
+	}
+	for text, well := range map[string]bool{
+		`{"path": "cucm/wfeo31/sdl.txt"}`: true, `{"time_zone": "America/Chicago"}`: true, `{"diagnostics": []}`: true, `{"what": "the central directory, as Windows shows it"}`: true,
+		`{"path": "cucm/walrus/sdl.txt"}`: false, `{"what": "walrus"}`: false,
+	} {
+		if err := m.SearchMade("manifest.json", JSON, strings.NewReader(text)); (err == nil) != well {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -201,7 +201,7 @@ func TestCheckOneLoginPerAddress(t *testing.T) {
 func TestCheckOffline(t *testing.T) {
 	c := newLab(t, lab.ExpresswayConfig{})
 	rep, r := c.check("--offline")
-	if r.code != 0 || len(rep.Checks) != 1 || rep.Checks[0].What != "configuration" || c.Peers[0].Stats().Connections != 0 {
+	if r.code != 0 || len(rep.Checks) != 2 || rep.Checks[0].What != "configuration" || rep.Checks[1].What != "mailbox" || c.Peers[0].Stats().Connections != 0 {
 		t.Errorf("%s %+v", r, c.Peers[0].Stats())
 	}
 	c.Extra = "settle: soon\npatience: never"

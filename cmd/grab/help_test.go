@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"rtmtgrab/internal/incident"
 )
 
 // eachCommand calls do for every command that people see.
@@ -175,6 +177,28 @@ sites:
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if r := runGrab("completion", shell); r.code != 0 || !strings.Contains(r.out, "__complete") {
 			t.Errorf("%s: exit %d", shell, r.code)
+		}
+	}
+}
+
+// What the examples of `grab pause` name is all that it wants.
+func TestPauseExamples(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg := filepath.Join(dir, "grab.yaml")
+	if err := os.WriteFile(cfg, []byte("store: store\nssh: {password: {env: NONE}}\nsites: [{name: hq, hosts: [{name: expc01, role: C, address: 127.0.0.1}]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := incident.OpenStore(filepath.Join(dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	pause, _, err := (&app{}).root().Find([]string{"pause"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(pause.Example) {
+		if r := runGrab(append([]string{"-c", cfg}, words(strings.TrimSpace(line))[1:]...)...); r.code != 0 {
+			t.Errorf("%s: %d %s", strings.TrimSpace(line), r.code, r.err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func nowCmd(a *app) *cobra.Command {
 	fl.StringSliceVar(&f.Phones, "phone", nil, "an affected phone, SEP... or its number; may be repeated")
 	fl.StringVar(&f.Case, "case", "", "case number for the manifest")
 	fl.StringVar(&f.Reason, "reason", "", "why the grab is made")
-	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or if a running watch does the work)")
+	fl.StringVar(&f.Out, "out", "", "`folder` for the bundle (default the store's; . without a configuration, or where this user may not read the store)")
 	fl.StringVar(&f.Dir, "dir", "/mnt/harddisk/log", "folder of the logs on user@address hosts")
 	fl.BoolVar(&f.NoTraces, "no-traces", false, "do not wait for CUCM's traces when the bundle is sealed")
 	directFlag(fl, &direct)

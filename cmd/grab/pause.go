@@ -20,7 +20,7 @@ func pauseCmd(a *app) *cobra.Command {
 	var direct bool
 	cmd := &cobra.Command{Use: "pause", Short: "Pause for maintenance: alerts are recorded, nothing is grabbed; without flags list the pauses", Args: cobra.NoArgs,
 		Long: "While a site is paused its alerts are recorded as paused and nothing is grabbed for them; open incidents go\n" +
-			"on to their bundles, and `grab now` works. A host whose sites are all paused gets no login. A pause always\n" +
+			"on to their bundles, and `grab now` works. No session is kept to a host whose sites are all paused. A pause always\n" +
 			"has an end, at most 30 days away; `grab resume` ends it earlier. `grab status` exits with 1 and /healthz answers 503\n" +
 			"while it lasts. docs/alerts.md.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -115,7 +115,7 @@ func retryCmd(a *app) *cobra.Command {
 			return printResult(a, store, in, wiring.ZoneNamed(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)
-	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default that of the earlier one; . if a running watch does the work)")
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for the bundle (default that of the earlier one; . where this user may not read that)")
 	cmd.Flags().DurationVar(&patience, "patience", runner.DefaultNowPatience, "how long to try a host")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -160,6 +161,13 @@ func ForSSH(e *sshdial.Error) string {
 	return hint
 }
 
+// unresolved reports whether the name in an address, and no proxy's, has led to no IP address.
+func unresolved(err error, address string) bool {
+	e, ok := errors.AsType[*net.DNSError](err)
+	name, _, split := net.SplitHostPort(address)
+	return ok && (e.Name == name || split != nil && e.Name == address)
+}
+
 func hostHint(e *sshdial.Error) string {
 	host := e.Host
 	ban := ""
@@ -172,6 +180,9 @@ func hostHint(e *sshdial.Error) string {
 	case sshdial.KindTimeout:
 		return "no answer: a firewall, the wrong interface, or a ban by intrusion protection" + ban
 	case sshdial.KindUnreachable:
+		if unresolved(e, e.Address) {
+			return "this machine cannot resolve the name: give the host's IP address, or set the machine's DNS right"
+		}
 		return "check the address and the route to " + e.Address
 	case sshdial.KindNotSSH:
 		return "something other than SSH answers on " + e.Address + ": check the port"

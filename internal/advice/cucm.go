@@ -39,6 +39,9 @@ var (
 func ForCUCM(e *cucm.Error) string {
 	switch e.Kind {
 	case cucm.KindUnreachable:
+		if unresolved(e, e.Address) {
+			return "this machine cannot resolve the name: give the node's IP address, in cucm.publisher or as `{name: " + e.Node + ", address: IP}` in cucm.nodes; or set the machine's DNS right"
+		}
 		return "check the address and the port (8443) of " + e.Address + ", the firewall and cucm.proxy; Tomcat of the node must run (CLI: utils service list)"
 	case cucm.KindCertificate:
 		return "compare the certificate with " + pageTomcat + "; then set cucm.ca_file to its authority or to itself, or cucm.pin to its SHA-256 fingerprint. A renewed certificate needs a new pin; nodes need the name in it as address or alias"

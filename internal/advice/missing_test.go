@@ -3,12 +3,33 @@ package advice
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/cucm"
+	"rtmtgrab/internal/sshdial"
 )
+
+// Where a name leads to no address nothing else is worth looking at; but that of a proxy is not the host's.
+func TestUnresolved(t *testing.T) {
+	t.Parallel()
+	const says = "cannot resolve the name"
+	for name, own := range map[string]bool{"cucm01.example.com": true, "proxy.example.com": false} {
+		err := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}}
+		for _, e := range []error{
+			&sshdial.Error{Kind: sshdial.KindUnreachable, Address: "cucm01.example.com:22", Err: err},
+			&cucm.Error{Kind: cucm.KindUnreachable, Address: "cucm01.example.com:8443", Node: "cucm01", Err: err},
+		} {
+			if got := For(e); got == "" || strings.Contains(got, says) != own {
+				t.Errorf("%v: %q", e, got)
+			}
+		}
+	}
+}
 
 func TestMissing(t *testing.T) {
 	dir := t.TempDir()

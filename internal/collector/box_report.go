@@ -33,8 +33,11 @@ func (m *mailboxes) report(r *status.Report, cfg *config.Config) {
 func mailboxStatus(mail *config.Mail, b boxState) (m status.Mailbox, hint string) {
 	s := b.State
 	m = status.Mailbox{Name: b.Name, Server: b.Server, Connected: s.Connected, Idle: s.Idle, Since: s.Since.UTC(), Answer: s.Answer.UTC(), Turned: s.Now.UTC(),
-		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Newest: s.Cursor.LastInternal.UTC(), Retry: s.Retry.UTC(),
+		UIDValidity: s.Cursor.UIDValidity, UID: s.Cursor.UID, Retry: s.Retry.UTC(),
 		TokenTill: b.TokenTill.UTC(), Attempts: s.Attempts, Broken: b.Never}
+	if !s.Cursor.Began {
+		m.Newest = s.Cursor.LastInternal.UTC()
+	}
 	if s.Err != nil {
 		m.Error, hint = redact.Foreign(s.Err.Error(), 600), advice.ForMail(mail, s.Err)
 	}

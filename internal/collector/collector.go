@@ -333,7 +333,7 @@ func (w *Collector) mailbox(ctx context.Context, reloads <-chan struct{}) (*relo
 		}
 		var err error
 		if r.warnings, err = w.reload(); err != nil {
-			w.cfg.refused.set(time.Now(), "the old configuration stays in force", err)
+			w.cfg.refused.set(time.Now(), allStays, err)
 			r.ask.answer(reloadResult{err: err})
 			continue
 		}

@@ -90,5 +90,5 @@ func fleetPlace(cfg *configuration, keys share.Keyring, log *slog.Logger) func()
 
 // reportFleet says how it stands with other collectors.
 func reportFleet(r *status.Report, w *Collector, cfg *config.Config) {
-	health.ReportFleet(r, w.fleet.State(), w.ways.others.State(), !hearsItself(cfg))
+	health.ReportFleet(r, w.fleet.State(), w.ways.others.State(), slices.Equal(wiring.Ways(cfg), []string{wiring.WayFleet}))
 }

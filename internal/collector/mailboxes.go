@@ -135,7 +135,7 @@ func loadCursor(file atomicfile.JSON[mailwatch.Cursor], catchUp time.Duration, l
 	cur, there, damage, err := file.Renew(log)
 	if damage != nil && err == nil {
 		const day = 24 * time.Hour // that is gone back from LastInternal
-		return mailwatch.Cursor{LastInternal: time.Now().UTC().Add(-max(catchUp-day, 0))}, true, nil
+		return mailwatch.Cursor{LastInternal: time.Now().UTC().Add(-max(catchUp-day, 0)), Began: true}, true, nil
 	}
 	return cur, there, err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/lab/rtmt"
 	"rtmtgrab/internal/testsite"
@@ -171,6 +172,31 @@ func TestReloadedMailbox(t *testing.T) {
 		s.begin(box(tt.change))
 		if got := s.all()[0].State; got.Connected != tt.known || got.Now.IsZero() {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestNewestMail: no time is called the newest mail's that is only where reading begins.
+func TestNewestMail(t *testing.T) {
+	t.Parallel()
+	at := time.Now().UTC()
+	for began, want := range map[bool]time.Time{true: {}, false: at} {
+		cur := mailwatch.Cursor{LastInternal: at, Began: began}
+		if m, _ := mailboxStatus(&config.Mail{}, boxState{State: mailwatch.State{Cursor: cur}}); !m.Newest.Equal(want) {
+			t.Errorf("%+v: the newest mail is of %v", cur, m.Newest)
+		}
+	}
+}
+
+// Where the file is well, and an address is taken, a look at the file would show nothing.
+func TestRefusalHint(t *testing.T) {
+	t.Parallel()
+	for what, offline := range map[string]bool{allStays: true, "health and metrics stay at the old address": false} {
+		var f refusal
+		var r status.Report
+		f.set(time.Now(), what, errors.New("no"))
+		if f.report(&r, "grab.yaml"); len(r.Problems) != 1 || strings.Contains(r.Problems[0].Hint, "--offline") != offline {
+			t.Errorf("%s: %+v", what, r.Problems)
 		}
 	}
 }

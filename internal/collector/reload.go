@@ -72,6 +72,9 @@ type refusal struct {
 	err  error
 }
 
+// allStays is what stays where the file has faults; else it is a listener of the old one.
+const allStays = "the old configuration stays in force"
+
 // set notes what came of a reload; a nil error ends what was refused.
 func (f *refusal) set(now time.Time, what string, err error) {
 	f.mu.Lock()
@@ -86,8 +89,12 @@ func (f *refusal) report(r *status.Report, file string) {
 	if f.err == nil {
 		return
 	}
+	fix := "fix that (`grab check --offline` names all of it)"
+	if f.what != allStays {
+		fix = "free the address or write another, or put the certificate right"
+	}
 	r.Add(status.Problem{Key: "reload", Since: f.at.UTC(), What: "the reload of " + file + " was refused, " + f.what + ": " + firstLines(f.err),
-		Hint: "fix that (`grab check --offline` names all of it), then `grab reload`; a restart would fail for the same reason"})
+		Hint: fix + ", then `grab reload`; a restart would fail for the same reason"})
 }
 
 // firstLines are the first of an error that may have many.

@@ -2,7 +2,6 @@ package collector
 
 import (
 	"fmt"
-	"slices"
 
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/collector/incoming"
@@ -57,14 +56,9 @@ func (y ways) report(r *status.Report, cfg *config.Config) {
 	y.polls.Report(r, cfg)
 }
 
-// hearsItself reports whether alerts can come by another way than the fleet.
-func hearsItself(cfg *config.Config) bool {
-	return len(cfg.Mails) > 0 || cfg.Alerts.Webhook != nil || slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })
-}
-
 // listens reports whether alerts can come at all, and how it is said if they cannot.
 func listens(cfg *config.Config) error {
-	if !hearsItself(cfg) && cfg.Fleet == nil {
+	if len(wiring.Ways(cfg)) == 0 {
 		return fmt.Errorf("%w, nor another way for alerts to come (alerts.webhook, cucm: poll, fleet)", wiring.ErrNoMail)
 	}
 	return nil

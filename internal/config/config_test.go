@@ -194,6 +194,13 @@ sites:
 	}
 }
 
+// A machine that only looks at a fleet has no site, and is not told to choose one.
+func TestNoSite(t *testing.T) {
+	if _, _, err := (&Config{}).Select(""); err == nil || err.Error() != "no site is configured (sites:)" {
+		t.Error(err)
+	}
+}
+
 func TestHostInSeveralSites(t *testing.T) {
 	cfg := mustLoad(t, `ssh: {key: {file: id_ecdsa}}
 sites:

@@ -138,6 +138,8 @@ func (c *Config) siteFor(site string, names []string) (*Site, error) {
 	switch {
 	case len(fit) == 1:
 		return fit[0], nil
+	case len(c.Sites) == 0:
+		return nil, errors.New("no site is configured (sites:)")
 	case len(names) == 0:
 		return nil, fmt.Errorf("there are several sites: choose one with --site (%s), or name hosts", strings.Join(c.siteNames(), ", "))
 	case len(fit) == 0:

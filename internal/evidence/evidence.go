@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// SiteAdhoc is the site of hosts that no configuration has: `grab now user@address`.
+const SiteAdhoc = "adhoc"
+
 // Reasons why a part of a window is missing. Readers must accept new values.
 const (
 	ReasonRotated     = "rotated_or_never_written" // no held record is old enough

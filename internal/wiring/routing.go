@@ -81,6 +81,23 @@ func SitesPolled(cfg *config.Config) func(cluster, node string) []string {
 	}
 }
 
+// Ways are the ways by which alerts can come, as keys of the configuration name them.
+func Ways(cfg *config.Config) (ways []string) {
+	for _, w := range []struct {
+		key string
+		is  bool
+	}{{"mail", len(cfg.Mails) > 0}, {"alerts.webhook", cfg.Alerts.Webhook != nil},
+		{"cucm: poll", slices.ContainsFunc(cfg.CUCM, func(u config.CUCM) bool { return u.Poll.Enabled })}, {WayFleet, cfg.Fleet != nil}} {
+		if w.is {
+			ways = append(ways, w.key)
+		}
+	}
+	return ways
+}
+
+// WayFleet is the way of alerts that other collectors see.
+const WayFleet = "fleet"
+
 // Unheard names the sites to which no alert can come although some come: routes send all
 // elsewhere, or nothing but other clusters is polled.
 func Unheard(cfg *config.Config) (names []string) {

@@ -99,6 +99,9 @@ func (q Request) Checkup(cfg *config.Config) (*Checkup, error) {
 func (c *Checkup) Perform(ctx context.Context, q Request) {
 	if q.Offline {
 		c.configuration()
+		if !c.named && len(c.Cfg.Mails) == 0 {
+			c.add(noMailbox(c.Cfg))
+		}
 	} else {
 		c.Run(ctx)
 	}

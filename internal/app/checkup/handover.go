@@ -37,7 +37,7 @@ func (c trial) all(ctx context.Context) []Finding {
 }
 
 func (c trial) destination(ctx context.Context, h *config.Handover) Finding {
-	f := Finding{What: "handover/" + h.Name, Status: StatusOK, Detail: h.Sink() + " can be written to" + inWhatForm(h)}
+	f := Finding{What: "handover/" + h.Name, Status: StatusOK, Detail: inWhatForm(h)}
 	if err := c.try(ctx, h); err != nil {
 		f.Status, f.Detail, f.Hint = StatusFail, err.Error(), hintFor(h, err)
 		return f
@@ -52,13 +52,16 @@ func (c trial) destination(ctx context.Context, h *config.Handover) Finding {
 	return f
 }
 
-// inWhatForm says how bundles go there.
+// inWhatForm says what goes there, and how.
 func inWhatForm(h *config.Handover) string {
+	if h.Mail != nil {
+		return fmt.Sprintf("the server takes mails; each bundle's verdict and place go, mask %s, and never the bundle", h.Mask)
+	}
 	sealed := "not encrypted"
 	if len(h.Seal) > 0 {
 		sealed = "encrypted"
 	}
-	return fmt.Sprintf("; bundles go as %s, mask %s, %s", h.Format, h.Mask, sealed)
+	return fmt.Sprintf("%s can be written to; bundles go as %s, mask %s, %s", h.Sink(), h.Format, h.Mask, sealed)
 }
 
 // try says whether a delivery would come through. One that does not end when it is

@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"strings"
 	"testing"
 
 	"rtmtgrab/internal/config"
@@ -23,5 +24,14 @@ func TestReplacedBundles(t *testing.T) {
 	}
 	if len(got) != 3 || got[0] != StatusWarn || got[1] != StatusWarn || got[2] != StatusOK {
 		t.Error(got)
+	}
+}
+
+// No bundle is said to go where only a mail does.
+func TestInWhatForm(t *testing.T) {
+	mail := inWhatForm(&config.Handover{Mail: &config.MailSink{}, Format: "zip", Mask: "none"})
+	folder := inWhatForm(&config.Handover{Folder: "x", Format: "zip", Mask: "none", Seal: []string{"age1..."}})
+	if strings.Contains(mail, "zip") || !strings.Contains(mail, "never the bundle") || folder != "folder can be written to; bundles go as zip, mask none, encrypted" {
+		t.Errorf("%q, %q", mail, folder)
 	}
 }

@@ -24,7 +24,7 @@ func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now
 		now = now.Add(d.Clock)
 	}
 	for _, f := range d.Families {
-		status, detail, hint := judgeFamily(f, dir, window, now, clock)
+		status, detail, hint := judgeFamily(f, dir, window, now, clock, v.host.Ring.Enabled)
 		v.add(f.Family, status, detail, hint)
 		if !f.Oldest.IsZero() {
 			v.findings[len(v.findings)-1].KeepsS = int64(now.Sub(f.Oldest) / time.Second)
@@ -35,7 +35,7 @@ func (v *visit) judgeLogs(d logset.Depths, dir string, window time.Duration, now
 	}
 }
 
-func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time, clock human.Clock) (status, detail, hint string) {
+func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time, clock human.Clock, ring bool) (status, detail, hint string) {
 	switch {
 	case f.Files == 0 && f.Missed > 0:
 		return StatusFail, fmt.Sprintf("%s in %s, none could be opened", human.Plural(f.Missed, "file"), dir), "let the user who logs in read them"
@@ -61,15 +61,18 @@ func judgeFamily(f logset.Depth, dir string, window time.Duration, now time.Time
 		detail += ", an alert now would lose its minutes from " + clock.OfDay(now.Add(depth-window).Truncate(time.Second)) + " on"
 	}
 	detail += ", last written " + human.Ago(max(now.Sub(f.Written), 0))
-	fix := "shorten window.before, or log less at DEBUG"
+	lost, fix := "the start of its window would be lost", "shorten window.before, log less at DEBUG, or keep a rolling copy: ring.enabled"
+	if ring {
+		lost, fix = lost+", but for what the ring holds", "shorten window.before, or log less at DEBUG"
+	}
 	if f.Files == 1 {
 		fix = "there is no rotated file yet: a young log will reach further back by itself; else " + fix
 	}
 	switch {
 	case depth < window:
-		return StatusWarn, detail, fmt.Sprintf("an alert needs %s plus the mail's delay: the start of its window would be lost; %s", human.Span(window), fix)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s plus the mail's delay: %s; %s", human.Span(window), lost, fix)
 	case depth < 2*window:
-		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour the start of its window would be lost; %s", human.Span(window), fix)
+		return StatusWarn, detail, fmt.Sprintf("an alert needs %s, and this is less than twice that: in a busy hour %s; %s", human.Span(window), lost, fix)
 	}
 	return StatusOK, detail, ""
 }

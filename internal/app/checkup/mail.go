@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +22,7 @@ const mailWait = time.Minute
 // mailboxes looks at every mailbox that is configured, all at once.
 func (c *Checkup) mailboxes(ctx context.Context) []Finding {
 	if len(c.Cfg.Mails) == 0 {
-		return []Finding{{What: "mailbox", Status: StatusWarn, Detail: wiring.ErrNoMail.Error(),
-			Hint: "`grab now` works without it, `grab watch` only with alerts.webhook or cucm: poll; configs/grab.example.yaml explains mail:"}}
+		return []Finding{noMailbox(c.Cfg)}
 	}
 	found := make([][]Finding, len(c.Cfg.Mails))
 	var wg sync.WaitGroup
@@ -36,6 +36,16 @@ func (c *Checkup) mailboxes(ctx context.Context) []Finding {
 	}
 	wg.Wait()
 	return slices.Concat(found...)
+}
+
+// noMailbox says how alerts come where there is no mailbox, or that they cannot: then no
+// grab watch starts, nor takes this configuration.
+func noMailbox(cfg *config.Config) Finding {
+	if ways := wiring.Ways(cfg); len(ways) > 0 {
+		return Finding{What: "mailbox", Status: StatusOK, Detail: "none is configured (mail:); alerts come by " + strings.Join(ways, ", ")}
+	}
+	return Finding{What: "mailbox", Status: StatusWarn, Detail: wiring.ErrNoMail.Error(),
+		Hint: "`grab now` works without it, `grab watch` only with alerts.webhook, cucm: poll or fleet:; configs/grab.example.yaml explains mail:"}
 }
 
 // senders says what it means that anyone may trigger.

@@ -7,6 +7,7 @@ import (
 
 	"rtmtgrab/fetch/ring"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/wiring"
 )
@@ -49,15 +50,7 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 	}
 	now := time.Now()
 	for _, r := range costs {
-		f := Finding{Host: h.Name, What: "ring", Status: StatusOK}
-		f.Detail = fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
-		if !r.Since.IsZero() {
-			f.Detail += fmt.Sprintf(", reaches back %s, to %s", human.Span(now.Sub(r.Since)), human.Clock{Zone: c.Cfg.SitesOf(h.Name)[0].Zone()}.At(r.Since.Truncate(time.Second)))
-		}
-		if r.PerMin > 0 {
-			f.Detail += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
-		}
-		f.Detail += ", last increment " + human.Ago(max(now.Sub(r.Until), 0))
+		f := Finding{Host: h.Name, What: "ring", Status: StatusOK, Detail: ringCost(r, now, c.Cfg.SitesOf(h.Name)[0].Zone())}
 		switch {
 		case now.Sub(r.Until) > 3*h.Ring.Every+time.Minute:
 			f.Status, f.Hint = StatusWarn, hint
@@ -69,4 +62,19 @@ func (c *Checkup) judgeRing(h *config.Host) (findings []Finding) {
 		findings = append(findings, f)
 	}
 	return findings
+}
+
+// ringCost words what one family of a ring has and takes.
+func ringCost(r evidence.RingFamily, now time.Time, zone *time.Location) string {
+	text := fmt.Sprintf("%s: %s on disk", r.Family, human.Size(r.Bytes))
+	if !r.Since.IsZero() {
+		text += fmt.Sprintf(", reaches back %s, to %s", human.Span(now.Sub(r.Since)), human.Clock{Zone: zone}.At(r.Since.Truncate(time.Second)))
+	}
+	if r.PerMin > 0 {
+		text += fmt.Sprintf(", %s a minute, stored as %s", human.Size(r.PerMin), human.Size(r.StoredPerMin))
+	}
+	if r.Until.IsZero() {
+		return text + ", no increment yet"
+	}
+	return text + ", last increment " + human.Ago(max(now.Sub(r.Until), 0))
 }

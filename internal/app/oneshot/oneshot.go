@@ -244,7 +244,7 @@ func prepareAdhoc(f *Request) (*Grab, error) {
 	if f.Site != "" {
 		return nil, advice.Usage(errors.New("--site works with configured names, not with user@address"))
 	}
-	g := &Grab{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: "adhoc", TimeZone: wiring.LocalZone()},
+	g := &Grab{Zone: time.Local, before: config.Default().Window.Before, bundle: config.Default().Bundle, Out: f.Out, site: incident.Site{Name: evidence.SiteAdhoc, TimeZone: wiring.LocalZone()},
 		policy: incident.Policy{Settle: 2 * time.Second}}
 	if g.Out == "" {
 		g.Out = "."

@@ -103,7 +103,7 @@ func (d *Desk) Do(ctx context.Context, q Request) (Done, error) {
 		return done, err
 	}
 	if len(clusters) == 0 {
-		return done, advice.WithHint(fmt.Errorf("resets are not configured for site %s", in.Site), "set cucm[].reset with an account of its own (Standard AXL API Access): docs/cucm.md")
+		return done, advice.WithHint(fmt.Errorf("resets are not configured for site %s", in.Site), "write `reset: {enabled: true, user: ..., password: {file: ...}}` into the cluster's entry of cucm:, with an account of its own (Standard AXL API Access): docs/cucm.md")
 	}
 	plan, by, err := d.plan(ctx, in, m, clusters, q)
 	if err != nil {

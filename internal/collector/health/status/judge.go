@@ -53,15 +53,21 @@ type Need struct {
 // JudgeLogs adds what is wrong with a host's logs, its ring and its clock.
 func (r *Report) JudgeLogs(h Host, n Need) {
 	key, window := "host/"+h.Name, n.Before+n.After
-	fresh := h.Ring != nil && r.judgeRing(h, n)
+	held := h.Ring != nil && r.judgeRing(h, n) && seconds(h.Ring.DepthS) >= n.Before
 	for _, f := range h.Families {
 		depth := seconds(f.DepthS)
 		if f.Young && depth >= n.Before || depth >= 2*window || f.DepthS == 0 && !f.Proven.IsZero() || f.Error != "" || h.ProofError != "" {
 			continue
 		}
-		p := Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !(fresh && seconds(h.Ring.DepthS) >= n.Before),
+		p := Problem{Key: key + "/logs/" + f.Name, Blocks: depth < n.Before && !held,
 			What: fmt.Sprintf("%s keeps %s of %s; an alert needs %s plus the mail's delay", h.Name, human.Span(depth), f.Name, human.Span(window)),
 			Hint: "lower log levels that are not needed (Maintenance > Diagnostics), shorten window.before, or keep a rolling copy: ring.enabled"}
+		switch {
+		case held:
+			p.Hint = "the ring holds " + human.Span(seconds(h.Ring.DepthS)) + ": no alert loses anything as long as grab watch feeds it. To be rid of this lower log levels that are not needed (Maintenance > Diagnostics), or shorten window.before"
+		case h.Ring != nil:
+			p.Hint = "the ring holds " + human.Span(seconds(h.Ring.DepthS)) + ", which is not enough: it fills while grab watch runs, up to ring.keep and ring.max_size"
+		}
 		if f.Young {
 			p.Hint = "it never rotated, so it is new, or what was before was removed: it comes to reach further back by itself"
 		}

@@ -92,6 +92,10 @@ func JudgePolls(r *Report) {
 	}
 }
 
+// dayAndEnds are dates of which one was looked at from its beginning to its end: the first
+// one may have begun, and the last one goes on.
+const dayAndEnds = 3
+
 // poll writes it for a person.
 func (w *writer) poll(l Poll) {
 	if l.Node == "" {
@@ -107,7 +111,11 @@ func (w *writer) poll(l Poll) {
 	if l.Registered != nil {
 		line += "; " + human.Plural(int(*l.Registered), "phone") + " registered"
 	}
-	if l.Over != nil {
+	switch {
+	case l.Over == nil:
+	case *l.Over > 0 && l.OverDays < dayAndEnds:
+		line += fmt.Sprintf("; never below %d so far: a whole day has to pass before that says what RTMT's alert should be on", *l.Over)
+	default:
 		line += fmt.Sprintf("; never below %d in %s: RTMT's alert should be on over %d", *l.Over, human.Plural(l.OverDays, "day"), *l.Over)
 	}
 	w.line("%s", line)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -40,6 +41,37 @@ func TestOnlyWay(t *testing.T) {
 		}
 		if got := strings.Join(no, " "); got != tt.want || r.Works != (tt.want == "") {
 			t.Errorf("%s: not %q, want %q; %+v", name, got, tt.want, r.Problems)
+		}
+	}
+}
+
+// What RTMT's alert should be on is said when the counter was looked at for a whole day: else a
+// phone that is partial now would set the bar for all that come.
+func TestPollAdvice(t *testing.T) {
+	for _, tt := range []struct {
+		low    int64
+		days   int
+		advice bool
+	}{{0, 1, true}, {2, 1, false}, {2, 2, false}, {2, 3, true}} {
+		var out strings.Builder
+		if err := (Report{Now: now, Polls: []Poll{{Cluster: "c", Node: "n", Over: &tt.low, OverDays: tt.days}}}).Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), fmt.Sprintf("should be on over %d", tt.low)); got != tt.advice {
+			t.Errorf("%+v: %s", tt, out.String())
+		}
+	}
+}
+
+// A rate that is not known, as right behind a rotation, is not one of nothing.
+func TestRateUnknown(t *testing.T) {
+	for rate, says := range map[int64]bool{0: false, 1 << 20: true} {
+		var out strings.Builder
+		if err := (Report{Now: now, Hosts: []Host{{Name: "expc01", Families: []Family{{Name: "messages", DepthS: 7200, PerMin: rate}}}}}).Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "messages: keeps 2 h") || strings.Contains(out.String(), "grows") != says {
+			t.Errorf("%d: %s", rate, out.String())
 		}
 	}
 }

@@ -201,7 +201,10 @@ func (w *writer) host(h Host) {
 	for _, f := range h.Families {
 		line := "    " + f.Name
 		if f.DepthS > 0 || f.Proven.IsZero() {
-			line += fmt.Sprintf(": keeps %s, grows %s a minute", human.Span(seconds(f.DepthS)), human.Size(f.PerMin))
+			line += ": keeps " + human.Span(seconds(f.DepthS))
+		}
+		if f.PerMin > 0 {
+			line += ", grows " + human.Size(f.PerMin) + " a minute"
 		}
 		w.line("%s", line+w.asOf(f))
 	}
