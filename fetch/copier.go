@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -48,7 +49,7 @@ type copier struct {
 	plan    *logset.Plan
 	again   bool            // files were no longer what was held: hold and locate once more
 	ahead   time.Duration   // by how much an unmeasured clock is certainly ahead
-	leftOut []evidence.Span // too large, in the host's time
+	leftOut []evidence.Span // too large or unreadable, in the host's time
 	fits    kept            // what of the plan there is room for on this disk
 	unsaved int64           // bytes copied since the family was saved
 	early   *ahead
@@ -79,12 +80,18 @@ func (c *copier) copy(ctx context.Context) error {
 		return errors.Join(err, c.save())
 	}
 	c.early = &ahead{f: c.f, plan: c.plan, meter: c.meter}
+	var unread error
 	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
 	for i, file := range c.plan.Files {
 		err := c.early.read(ctx, i, carry)
 		changed := false
 		if err == nil {
 			changed, err = c.copyFile(ctx, file, carry)
+		}
+		if hostconn.IsAnswer(err) {
+			c.unreadable(i)
+			unread, carry = cmp.Or(unread, err), true
+			continue
 		}
 		if err != nil {
 			c.noteGaps()
@@ -103,10 +110,17 @@ func (c *copier) copy(ctx context.Context) error {
 			c.store.note("the times in %s contradict each other (a clock was set); the whole file was searched", evidence.Printable(file.Name, 80))
 		}
 	}
-	if !c.again || c.final {
-		c.conclude()
+	if c.again && !c.final {
+		return nil // the next round reads again what could not be read
 	}
-	return nil
+	c.conclude()
+	return unread
+}
+
+// unreadable notes that the host itself cannot read file i to the end, for its disk has a bad
+// place perhaps: that costs what it has from there on, and not the files behind it.
+func (c *copier) unreadable(i int) {
+	c.leftOut = append(c.leftOut, evidence.Span{Since: c.reached(i).Until, Until: c.plan.NextFirst(i, c.now()), Reason: evidence.ReasonRead})
 }
 
 // conclude notes what is covered and what is missing when all that there is was copied.
