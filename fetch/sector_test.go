@@ -59,3 +59,44 @@ func TestBadSector(t *testing.T) {
 		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
 	}
 }
+
+// A record that was copied whole stays in the slice when what comes behind it cannot be had.
+func TestWholeRecordStays(t *testing.T) {
+	w := fetchtest.NewWorld(t)
+	w.Put("network_log", w.Text(30*time.Minute, 0), 0)
+	c := &conntest.Hook{}
+	g := newGrab(t, w.Dir, c)
+	asked := w.Window(29*time.Minute, 10*time.Minute)
+	had, err := g.Pass(t.Context(), asked, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := had.Files[0].Sources[0].Offset + had.Files[0].Sources[0].Length
+	well := sector(w.Dir, "", 0, 0)
+	c.ReadAt = func(of string, b []byte, off int64) (int, error) {
+		if off == end && len(b) > 10_000 {
+			return 0, &sftp.StatusError{Code: 4}
+		}
+		return well(of, b, off)
+	}
+	if _, err := g.Pass(t.Context(), w.Window(29*time.Minute, 5*time.Minute), nil); !hostconn.IsAnswer(err) {
+		t.Fatalf("it was read to the end: %v", err)
+	}
+	row, err := g.Pass(t.Context(), asked, nil)
+	if err != nil || row.Coverage != evidence.Complete || row.Files[0].Bytes < had.Files[0].Bytes {
+		t.Errorf("%v, %d bytes of %d, missing %v", err, row.Files[0].Bytes, had.Files[0].Bytes, row.Files[0].Missing)
+	}
+	w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+}
+
+// What was taken for a part of a record, and turns out to be all that is wanted of its file, is whole.
+func TestWholeTo(t *testing.T) {
+	head := []byte("2026-03-02T09:00:00.000-05:00 expc01 tvcs: the first record of the file\n")
+	for to, want := range map[int64]int64{150: 40, 160: 40, 180: 20, 200: 0, 201: 40} {
+		e := &extent{Name: "network_log", Head: head, Offset: 100, Length: 100, Cut: 40, Size: 1000}
+		f := &family{Pieces: []*extent{e}}
+		if f.wholeTo(e.info(), to); e.Cut != want {
+			t.Errorf("to %d: %d bytes are cut off, want %d", to, e.Cut, want)
+		}
+	}
+}
