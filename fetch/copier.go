@@ -50,6 +50,7 @@ type copier struct {
 	again   bool            // files were no longer what was held: hold and locate once more
 	ahead   time.Duration   // by how much an unmeasured clock is certainly ahead
 	leftOut []evidence.Span // too large or unreadable, in the host's time
+	unread  error           // what the host said of the first place that it could not read; nil: none
 	fits    kept            // what of the plan there is room for on this disk
 	unsaved int64           // bytes copied since the family was saved
 	early   *ahead
@@ -80,7 +81,6 @@ func (c *copier) copy(ctx context.Context) error {
 		return errors.Join(err, c.save())
 	}
 	c.early = &ahead{f: c.f, plan: c.plan, meter: c.meter}
-	var unread error
 	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
 	for i, file := range c.plan.Files {
 		err := c.early.read(ctx, i, carry)
@@ -90,7 +90,7 @@ func (c *copier) copy(ctx context.Context) error {
 		}
 		if hostconn.IsAnswer(err) {
 			c.unreadable(i)
-			unread, carry = cmp.Or(unread, err), true
+			c.unread, carry = cmp.Or(c.unread, err), true
 			continue
 		}
 		if err != nil {
@@ -111,10 +111,9 @@ func (c *copier) copy(ctx context.Context) error {
 		}
 	}
 	if c.again && !c.final {
-		return nil // the next round reads again what could not be read
 	}
 	c.conclude()
-	return unread
+	return c.unread
 }
 
 // unreadable notes that the host itself cannot read file i to the end, for its disk has a bad
@@ -161,7 +160,9 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 	}
 	c.f.doubt()
 	e := c.early.of(file, from, to)
-	err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to)
+	if err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to); hostconn.IsAnswer(err) {
+		err = detour{c, source{ReaderAt: file.Handle, info: &file.Info, file: file}}.take(ctx, from, to, err)
+	}
 	same, lost := true, error(nil)
 	if !e.settled() {
 		now := file.LookAfter()

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"testing"
 	"time"
@@ -29,10 +30,35 @@ func sector(dir, name string, from, to int64) func(string, []byte, int64) (int, 
 	}
 }
 
-// A bad sector in one file costs what that file holds behind it, not the files behind that; it is told,
-// and what could be read stays.
+// A file in which the window could not be looked for, as the host refused to read it, is looked at
+// again by the next pass.
+func TestRefusedOnce(t *testing.T) {
+	for _, name := range []string{"network_log.2", "network_log.1", "network_log"} {
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.2", w.Text(300*time.Minute, 200*time.Minute), 200*time.Minute)
+		w.Put("network_log.1", w.Text(200*time.Minute, 100*time.Minute), 100*time.Minute)
+		w.Put("network_log", w.Text(100*time.Minute, 0), 0)
+		c := &conntest.Hook{ReadAt: sector(w.Dir, name, 10_000, 1<<40)}
+		g := newGrab(t, w.Dir, c)
+		asked := w.Window(250*time.Minute, 0)
+		row, _ := g.Pass(t.Context(), asked, nil)
+		if row.Coverage != evidence.Partial {
+			t.Errorf("%s cannot be read: %s", name, row.Coverage)
+		}
+		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+		c.ReadAt = nil
+		row, err := g.Pass(t.Context(), asked, nil)
+		if err != nil || row.Coverage != evidence.Complete {
+			t.Errorf("%s can be read again: %v, missing %v", name, err, row.Files[0].Missing)
+		}
+		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+	}
+}
+
+// A bad sector costs the records about it, and neither those before and behind it in its file nor the
+// files behind that; it is told, and what could be read stays.
 func TestBadSector(t *testing.T) {
-	for name, want := range map[string][2]time.Duration{"network_log.2": {30 * time.Minute, 20 * time.Minute}, "network_log.1": {20 * time.Minute, 10 * time.Minute}, "network_log": {10 * time.Minute, 0}} {
+	for name, begins := range map[string]time.Duration{"network_log.2": 30 * time.Minute, "network_log.1": 20 * time.Minute, "network_log": 10 * time.Minute} {
 		w := fetchtest.NewWorld(t)
 		w.Put("network_log.2", w.Text(30*time.Minute, 20*time.Minute), 20*time.Minute)
 		w.Put("network_log.1", w.Text(20*time.Minute, 10*time.Minute), 10*time.Minute)
@@ -40,6 +66,7 @@ func TestBadSector(t *testing.T) {
 		c := &conntest.Hook{ReadAt: sector(w.Dir, name, 40_000, 40_512)}
 		g := newGrab(t, w.Dir, c)
 		asked := w.Window(29*time.Minute, 0)
+		at := w.Now.Add(-begins + 40_000/204*time.Second)
 		for range 2 {
 			row, err := g.Pass(t.Context(), asked, nil)
 			if !hostconn.IsAnswer(err) {
@@ -47,8 +74,8 @@ func TestBadSector(t *testing.T) {
 			}
 			w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
 			m := row.Files[0].Missing
-			if len(m) != 1 || m[0].Reason != evidence.ReasonRead || m[0].Since.Before(w.Now.Add(-want[0]-10*time.Second)) || m[0].Until.After(w.Now.Add(-want[1]+10*time.Second)) {
-				t.Errorf("%s: missing %v", name, m)
+			if len(m) != 1 || m[0].Reason != evidence.ReasonRead || m[0].Since.Before(at.Add(-time.Minute)) || m[0].Until.After(at.Add(time.Minute)) {
+				t.Errorf("%s, bad at %v: missing %v", name, at, m)
 			}
 		}
 		c.ReadAt = nil
@@ -57,6 +84,45 @@ func TestBadSector(t *testing.T) {
 			t.Errorf("%s, the disk is well again: %v, %v", name, err, row.Files[0].Missing)
 		}
 		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+	}
+}
+
+// Whatever places of a disk are bad, and however many, what is not had is said to be missing, and a pass ends.
+func TestBadPlaces(t *testing.T) {
+	for seed := range uint64(40) {
+		rnd := rand.New(rand.NewPCG(seed, 5))
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log.1", w.Text(3*time.Hour, 10*time.Minute), 10*time.Minute)
+		w.Put("network_log", w.Text(10*time.Minute, 0), 0)
+		bad := map[string][][2]int64{}
+		for range 1 + rnd.IntN(8) {
+			name, from := []string{"network_log", "network_log.1"}[rnd.IntN(2)], rnd.Int64N(2_100_000)
+			bad[name] = append(bad[name], [2]int64{from, from + 1 + rnd.Int64N(100_000)})
+		}
+		c := &conntest.Hook{}
+		c.ReadAt = func(of string, b []byte, off int64) (int, error) {
+			for _, p := range bad[of] {
+				if _, err := sector(w.Dir, of, p[0], p[1])(of, b, off); hostconn.IsAnswer(err) {
+					return 0, err
+				}
+			}
+			return sector(w.Dir, "", 0, 0)(of, b, off)
+		}
+		g := newGrab(t, w.Dir, c)
+		asked := w.Window(170*time.Minute, 0)
+		for range 2 {
+			row, _ := g.Pass(t.Context(), asked, nil)
+			w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+		}
+		c.ReadAt = nil
+		row, err := g.Pass(t.Context(), asked, nil)
+		if err != nil || row.Coverage != evidence.Complete {
+			t.Errorf("the disk is well again: %v, %v", err, row.Files[0].Missing)
+		}
+		w.Honest(row, asked, func(f string) string { return slice(t, g, f) })
+		if t.Failed() {
+			t.Fatalf("seed %d: %v", seed, bad)
+		}
 	}
 }
 
