@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -48,7 +49,8 @@ type copier struct {
 	plan    *logset.Plan
 	again   bool            // files were no longer what was held: hold and locate once more
 	ahead   time.Duration   // by how much an unmeasured clock is certainly ahead
-	leftOut []evidence.Span // too large, in the host's time
+	leftOut []evidence.Span // too large or unreadable, in the host's time
+	unread  error           // what the host said of the first place that it could not read; nil: none
 	fits    kept            // what of the plan there is room for on this disk
 	unsaved int64           // bytes copied since the family was saved
 	early   *ahead
@@ -86,6 +88,11 @@ func (c *copier) copy(ctx context.Context) error {
 		if err == nil {
 			changed, err = c.copyFile(ctx, file, carry)
 		}
+		if hostconn.IsAnswer(err) {
+			c.unreadable(i)
+			c.unread, carry = cmp.Or(c.unread, err), true
+			continue
+		}
 		if err != nil {
 			c.noteGaps()
 			c.f.cover(c.reached(min(i, stop)), c.asked, c.clock.Offset)
@@ -103,10 +110,16 @@ func (c *copier) copy(ctx context.Context) error {
 			c.store.note("the times in %s contradict each other (a clock was set); the whole file was searched", evidence.Printable(file.Name, 80))
 		}
 	}
-	if !c.again || c.final {
-		c.conclude()
+	if c.again && !c.final {
 	}
-	return nil
+	c.conclude()
+	return c.unread
+}
+
+// unreadable notes that the host itself cannot read file i to the end, for its disk has a bad
+// place perhaps: that costs what it has from there on, and not the files behind it.
+func (c *copier) unreadable(i int) {
+	c.leftOut = append(c.leftOut, evidence.Span{Since: c.reached(i).Until, Until: c.plan.NextFirst(i, c.now()), Reason: evidence.ReasonRead})
 }
 
 // conclude notes what is covered and what is missing when all that there is was copied.
@@ -147,7 +160,9 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 	}
 	c.f.doubt()
 	e := c.early.of(file, from, to)
-	err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to)
+	if err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to); hostconn.IsAnswer(err) {
+		err = detour{c, source{ReaderAt: file.Handle, info: &file.Info, file: file}}.take(ctx, from, to, err)
+	}
 	same, lost := true, error(nil)
 	if !e.settled() {
 		now := file.LookAfter()

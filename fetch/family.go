@@ -75,6 +75,16 @@ func (f *family) lacking(file *logset.Info, origin string, from, to int64) (part
 	return parts
 }
 
+// wholeTo notes that records of a file end at to, all of which is on disk: what was cut off before it
+// is a whole record by now.
+func (f *family) wholeTo(file *logset.Info, to int64) {
+	for _, e := range f.of(file) {
+		if to <= e.end() && to > e.Offset+e.whole() {
+			e.Cut = e.end() - to
+		}
+	}
+}
+
 // missingOf is how many bytes of what is wanted of a file are not on disk.
 func (f *family) missingOf(file *logset.File) (n int64) {
 	if file.Found == nil {

@@ -40,6 +40,7 @@ func (c *copier) fill(ctx context.Context, src source, from, to int64) error {
 			return err
 		}
 	}
+	c.f.wholeTo(src.info, to)
 	c.unsaved += to - from
 	return c.saveSometimes()
 }
@@ -60,7 +61,7 @@ func (c *copier) extend(ctx context.Context, src source, e *extent, to int64) er
 		e.Length, e.Cut = e.Length+n, 0
 		return nil
 	}
-	if !errors.Is(err, hostconn.ErrShort) {
+	if n > 0 && !errors.Is(err, hostconn.ErrShort) {
 		e.Length += n
 		c.store.cutRecord(e)
 	}

@@ -88,7 +88,7 @@ func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, 
 			f.Stale, p.Stale = true, append(p.Stale, f)
 		case errs[i] != nil && hostconn.IsAnswer(errs[i]):
 			s.Miss(f)
-			f.Found = &Extent{Size: f.Size, FirstAt: f.Size}
+			f.Found, f.Cut = &Extent{Size: f.Size, FirstAt: f.Size}, evidence.Window{} // to be located anew
 		case errs[i] != nil:
 			return nil, errs[i]
 		}

@@ -225,6 +225,7 @@ type bkPhone struct {
 	expires   int // that CUCM grants
 	cucmDate  func(at time.Duration) time.Duration
 	noCDate   bool
+	user      string // in its Contact; empty: one of its own
 }
 
 func (s *bkSite) phone(i int) *bkPhone {

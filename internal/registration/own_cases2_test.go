@@ -22,7 +22,7 @@ func (p *bkPhone) ex(x bkEx) time.Duration {
 	if x.expiresHeader != nil {
 		exp = *x.expiresHeader
 	}
-	contact := fmt.Sprintf(`<sip:u%s@192.0.2.35:5061;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="36217"%s`, p.mac, p.mac, p.dev, x.contactX)
+	contact := fmt.Sprintf(`<sip:%s@192.0.2.35:5061;transport=tls>;+sip.instance="<urn:uuid:00000000-0000-0000-0000-%s>";+u.sip!devicename.ccm.cisco.com="%s";+u.sip!model.ccm.cisco.com="36217"%s`, p.contactUser(), p.mac, p.dev, x.contactX)
 	m := bkMsg{call: p.call, user: p.number, to: p.to, cseq: p.cseq, contact: contact, expires: exp}
 	if !p.noDate {
 		m.date = bkZero.Add(x.at + p.dateShift)
@@ -137,8 +137,11 @@ func (p *bkPhone) reboot(n int) { p.call, p.cseq = bkCall(p.mac, n), 100 }
 // notify is a NOTIFY of CUCM to the phone for one of its numbers.
 func (p *bkPhone) notify(at time.Duration, number string) {
 	p.c.sip(at, false, p.local, p.node, p.tls, bkMsg{method: "NOTIFY", call: fmt.Sprintf("n%d@%s", bkNext(), p.node), user: number, to: p.to, cseq: 101, expires: -1, branch: "z9hG4bKn",
-		requestURI: "sip:u" + p.mac + "@192.0.2.35:5061;transport=tls"})
+		requestURI: "sip:" + p.contactUser() + "@192.0.2.35:5061;transport=tls"})
 }
+
+// contactUser is that by which CUCM calls the phone.
+func (p *bkPhone) contactUser() string { return pick(p.user, "u"+p.mac) }
 
 func bkFind(t testing.TB, r *Report, dev string) Phone {
 	t.Helper()

@@ -14,6 +14,7 @@ const generate = "Device > Phone > SEP... > Generate PRT"
 // logs show.
 func problemReports(w *wire.Wire, all []told) {
 	asked := ordersBy(w)
+	asked.notShared(all)
 	for i := range all {
 		t := &all[i]
 		at := asked.of(w, t)
@@ -49,6 +50,19 @@ func ordersBy(w *wire.Wire) orders {
 		}
 	}
 	return by
+}
+
+// notShared leaves out orders that only a number names which several phones have: a shared line.
+func (by orders) notShared(all []told) {
+	has := map[string]bool{}
+	for i := range all {
+		for _, n := range all[i].Numbers {
+			if has[n] {
+				delete(by.number, n)
+			}
+			has[n] = true
+		}
+	}
 }
 
 // of is the last order to a phone.

@@ -142,7 +142,7 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 			for _, from := range f.Sources {
 				src.MTime = latest(src.MTime, from.MTime)
 			}
-			l := &logFile{parts: []*part{{length: -1, open: func() (io.ReadCloser, error) { return open(h.Host, f.Family, f.Path) }}}}
+			l := &logFile{joints: jointsOf(f.Sources), parts: []*part{{length: -1, open: func() (io.ReadCloser, error) { return open(h.Host, f.Family, f.Path) }}}}
 			if f.Path == "" {
 				src.File = fmt.Sprintf("%s%s of %s (nothing copied)", prefix, f.Family, h.Host)
 				l.parts = nil
@@ -150,6 +150,18 @@ func (s *Set) addManifest(m evidence.Manifest, prefix string, open func(host, fa
 			s.source(src, l)
 		}
 	}
+}
+
+// jointsOf is where in a slice the ranges begin that it was joined of, but the first one.
+func jointsOf(ranges []evidence.Source) (all []int64) {
+	var at int64
+	for i, r := range ranges[:min(len(ranges), maxLogs)] {
+		if i > 0 {
+			all = append(all, at)
+		}
+		at += max(r.Length, 0)
+	}
+	return all
 }
 
 // addIncident takes up what a manifest says beside its logs.

@@ -15,6 +15,9 @@ type part struct {
 	lenient bool  // it is compressed and may be cut off: what can be read counts
 }
 
+// size is the part's length, -1 until it was read to its end.
+func (p *part) size() int64 { return atomic.LoadInt64(&p.length) }
+
 // A logFile is one log of one peer: its siblings, the oldest first, read as one
 // stream, so that a record that a rotation has cut is whole.
 type logFile struct {
@@ -22,6 +25,7 @@ type logFile struct {
 	file   string // the Source's
 	many   bool
 	parts  []*part
+	joints []int64 // where in the one part another file of the host begins, in order
 	opened atomic.Bool
 	texts  *texts // nil until they are needed
 }
@@ -87,7 +91,7 @@ func (s *stream) Close() error {
 // Before all was read nothing is known but the log itself.
 func (l *logFile) place(offset int64) (*part, int64) {
 	for i, p := range l.parts {
-		n := atomic.LoadInt64(&p.length)
+		n := p.size()
 		if i == len(l.parts)-1 || n < 0 || offset < n {
 			return p, offset
 		}
@@ -100,7 +104,7 @@ func (l *logFile) place(offset int64) (*part, int64) {
 func (l *logFile) base(i int) int64 {
 	var n int64
 	for _, p := range l.parts[:i] {
-		n += max(atomic.LoadInt64(&p.length), 0)
+		n += max(p.size(), 0)
 	}
 	return n
 }

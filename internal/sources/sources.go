@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"rtmtgrab/bundle/seal/envelope"
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration"
 )
 
@@ -198,7 +200,7 @@ func (s *Set) source(src registration.Source, l *logFile) {
 		src.File = fmt.Sprintf("%s (%d)", strings.TrimSuffix(src.File, fmt.Sprintf(" (%d)", i-1)), i)
 	}
 	l.set, l.file, l.many = s, src.File, len(l.parts) > 1
-	src.Open = l.open
+	src.Open = func() (io.ReadCloser, error) { return l.records(expressway.Ref{MTime: src.MTime, Zone: src.Zone}) }
 	s.names[src.File] = place{log: l}
 	if l.many {
 		for i, p := range l.parts {

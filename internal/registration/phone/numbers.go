@@ -3,6 +3,7 @@ package phone
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -59,9 +60,41 @@ func linesShown(w *wire.Wire) map[noteKey][]shownNumber {
 	return out
 }
 
+// oneContact tells of the Contacts of all phones, by their user parts, whether they are one phone's
+// alone: the phones of one user may all have the user's name there.
+func oneContact(w *wire.Wire, all []*Phone) map[string]bool {
+	of := map[string]*Phone{}
+	one := map[string]bool{}
+	for _, p := range all {
+		for c := range p.contacts(w) {
+			if of[c] == nil {
+				of[c] = p
+			}
+			one[c] = of[c] == p
+		}
+	}
+	return one
+}
+
+// contacts are the user parts of the phone's Contacts, by which CUCM calls it, as often as they
+// stand in its REGISTERs.
+func (p *Phone) contacts(w *wire.Wire) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, t := range p.Txns {
+			for _, at := range t.Attempts {
+				for _, m := range at.Messages {
+					if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" && !yield(c) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // showNumbers lists the phone's numbers: those of its REGISTERs, and what other messages
-// show.
-func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
+// show; one says which Contacts are one phone's alone.
+func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber, one map[string]bool) {
 	keys := map[noteKey]bool{{device: strings.ToUpper(p.Device)}: p.Device != ""}
 	if p.MAC != "" && !p.guessed {
 		keys[noteKey{device: "SEP" + p.MAC}] = true
@@ -69,7 +102,10 @@ func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 	for _, t := range p.Txns {
 		keys[noteKey{call: w.Texts.Of(t.Timeline.Call)}] = true
 	}
-	p.ofRegisters(w, keys)
+	for c := range p.contacts(w) {
+		keys[noteKey{contact: c}] = one[c]
+	}
+	p.ofRegisters(w)
 	for k, on := range keys {
 		if on {
 			p.shown = append(p.shown, notes[k]...)
@@ -89,17 +125,14 @@ func (p *Phone) showNumbers(w *wire.Wire, notes map[noteKey][]shownNumber) {
 }
 
 // ofRegisters takes the numbers of the phone's REGISTERs, each for as long as it stayed
-// registered, and the Contacts by which CUCM calls it.
-func (p *Phone) ofRegisters(w *wire.Wire, keys map[noteKey]bool) {
+// registered.
+func (p *Phone) ofRegisters(w *wire.Wire) {
 	type shown struct {
 		number string
 		host   logs.Text
 	}
 	last := map[shown]int{} // of p.shown, since the phone registered in full or unregistered
 	see := func(m *logs.Message) {
-		if c := w.Texts.Of(w.Texts.TraitsOf(m).Contact); c != "" {
-			keys[noteKey{contact: c}] = true
-		}
 		n := w.Texts.Of(m.User)
 		if n == "" {
 			return

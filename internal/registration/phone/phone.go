@@ -59,10 +59,12 @@ func (k *Known) name(w *wire.Wire, l *wire.Timeline) string {
 // List tells the phones and the history of their registrations.
 func List(w *wire.Wire, k Known) []*Phone {
 	out := phonesOf(w, &k)
-	notes := linesShown(w)
 	for _, p := range out {
 		p.describe(w, &k)
-		p.showNumbers(w, notes)
+	}
+	notes, one := linesShown(w), oneContact(w, out)
+	for _, p := range out {
+		p.showNumbers(w, notes, one)
 		p.Named = slices.ContainsFunc(k.Named, p.IsNamed)
 		p.alerts = p.alertTimes(k.Alerts)
 		p.Alerted = len(p.alerts) > 0
