@@ -111,6 +111,7 @@ func (c *copier) copy(ctx context.Context) error {
 		}
 	}
 	if c.again && !c.final {
+		return nil // the next round reads again what could not be read
 	}
 	c.conclude()
 	return c.unread

@@ -143,13 +143,15 @@ func trouble(w fleet.Status) string {
 
 // verdict is the answer in a line.
 func verdict(o sight.Overview) string {
-	silent, blocked, sites := []string{}, []string{}, 0
+	silent, blocked, unheard, sites := []string{}, []string{}, []string{}, 0
 	for _, c := range o.Collectors {
-		switch c.State {
-		case sight.Silent:
+		switch {
+		case c.State == sight.Silent:
 			silent = append(silent, c.Name)
-		case fleet.StateBlocked:
+		case c.State == fleet.StateBlocked:
 			blocked = append(blocked, c.Name)
+		case c.Unheard():
+			unheard = append(unheard, c.Name)
 		}
 	}
 	for _, s := range o.Sites {
@@ -163,6 +165,9 @@ func verdict(o sight.Overview) string {
 	}
 	if len(blocked) > 0 {
 		why = append(why, "an alert would lose something at "+some(blocked))
+	}
+	if len(unheard) > 0 {
+		why = append(why, "nothing was heard yet of "+some(unheard))
 	}
 	if sites > 0 {
 		why = append(why, fmt.Sprintf("no collector for %s", human.Plural(sites, "site")))

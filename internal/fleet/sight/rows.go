@@ -166,7 +166,7 @@ func conclude(now time.Time, all map[string]*Collector, sites map[string][]strin
 		c := all[name]
 		c.settle(now)
 		slices.Sort(c.Sites)
-		if c.State == Silent || c.State == fleet.StateBlocked {
+		if c.State == Silent || c.State == fleet.StateBlocked || c.Unheard() {
 			o.Works = false
 		}
 		o.Collectors = append(o.Collectors, *c)
@@ -233,6 +233,9 @@ func (c *Collector) later(now time.Time) bool {
 }
 
 func (c *Collector) heard() bool { return c.State != Silent && c.State != Left }
+
+// Unheard reports whether it is there and has not said yet how it is.
+func (c *Collector) Unheard() bool { return c.State == Starting && c.Word == nil }
 
 // works is whether an alert of a site would work at the collector, or its schedule says not to.
 func (c *Collector) works(site string) (works, planned bool) {
