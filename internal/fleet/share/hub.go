@@ -104,14 +104,13 @@ func (l *Lender) clock(ctx context.Context, b jetstream.KeyValue) (fetch.ClockOf
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	began, mono := l.now().Round(0), time.Now()
-	status, err := b.Status(ctx)
+	hubs, err := hub.Clock(ctx, b)
 	took := time.Since(mono)
 	if err != nil {
-		return fetch.ClockOf{}, fmt.Errorf("ask the hub for its clock: %w", err)
+		return fetch.ClockOf{}, err
 	}
-	s, is := status.(*jetstream.KeyValueBucketStatus)
-	if !is || s.StreamInfo().TimeStamp.IsZero() {
+	if hubs.IsZero() {
 		return fetch.ClockOf{}, errors.New("the hub does not say its clock")
 	}
-	return fetch.ClockOf{Offset: began.Add(took / 2).Sub(s.StreamInfo().TimeStamp), Doubt: took/2 + time.Millisecond}, nil
+	return fetch.ClockOf{Offset: began.Add(took / 2).Sub(hubs), Doubt: took/2 + time.Millisecond}, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/fleet"
+	"rtmtgrab/internal/fleet/hub"
 )
 
 // How a collector stands in an Overview, beside the states of its own word.
@@ -101,16 +102,13 @@ func See(ctx context.Context, js jetstream.JetStream) (Overview, error) {
 	return conclude(now, all, sites), nil
 }
 
-// clock is the hub's.
+// clock is the hub's; this machine's where the hub does not say it.
 func clock(ctx context.Context, kv jetstream.KeyValue) (time.Time, error) {
-	st, err := kv.Status(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("look at bucket %s: %w", kv.Bucket(), err)
+	now, err := hub.Clock(ctx, kv)
+	if err == nil && now.IsZero() {
+		now = time.Now()
 	}
-	if b, ok := st.(*jetstream.KeyValueBucketStatus); ok && !b.StreamInfo().TimeStamp.IsZero() {
-		return b.StreamInfo().TimeStamp.UTC(), nil
-	}
-	return time.Now().UTC(), nil
+	return now.UTC(), err
 }
 
 // readAll gives what a bucket has now.
