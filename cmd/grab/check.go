@@ -12,7 +12,6 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/config"
-	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/terminal"
 )
@@ -80,15 +79,11 @@ func concludeCheck(a *app, shown *checkup.Printer, rep checkup.Report) error {
 		return a.print(rep)
 	}
 	lost := shown.Conclude(rep.Checks)
-	count := map[string]int{}
-	for _, f := range rep.Checks {
-		count[f.Status]++
-	}
-	prefix := ""
+	said := rep.Count()
 	if !rep.OK {
-		prefix = "grab: error: "
+		said = "grab: error: " + said
 	}
-	a.say("%s%d ok, %s, %d failed", prefix, count[checkup.StatusOK], human.Plural(count[checkup.StatusWarn], "warning"), count[checkup.StatusFail])
+	a.say("%s", said)
 	return lost
 }
 

@@ -16,12 +16,13 @@ import (
 	"rtmtgrab/internal/app/remote"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/control"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
 )
 
 func drillCmd(a *app) *cobra.Command {
-	q := collector.DrillAsk{}
+	q := rehearsal.Ask{}
 	cmd := &cobra.Command{Use: "drill [SITE]", Short: "Rehearse an alert, from the mail to the verified bundle", Args: cobra.MaximumNArgs(1),
 		Long: "The running `grab watch` sends a mail like RTMT's through smtp: (or, without smtp:, puts it into the mailbox over\n" +
 			"IMAP), sees it arrive, grabs a few seconds of logs from every host of the site, seals, verifies, and removes what\n" +
@@ -40,7 +41,7 @@ func drillCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-func runDrill(ctx context.Context, a *app, q collector.DrillAsk) error {
+func runDrill(ctx context.Context, a *app, q rehearsal.Ask) error {
 	w, err := remote.Find(ctx, a.config)
 	switch {
 	case errors.Is(err, control.ErrDenied):

@@ -116,16 +116,9 @@ func pinAdhoc(ctx context.Context, a *app, machines []sshdial.Config, prints []s
 
 // sayRecovery says how to get what comes after a window that ended with the event.
 func sayRecovery(a *app, f *oneshot.Request, asked evidence.Window, zone *time.Location) {
-	if f.After != 0 || a.json || a.exit == advice.Lost {
-		return
+	if f.After == 0 && !a.json && a.exit != advice.Lost {
+		a.say("%s", oneshot.Recovery(asked, zone, time.Now()))
 	}
-	clock := human.Clock{Zone: zone}
-	again, when := asked.Until.Add(5*time.Minute).Truncate(time.Second), ""
-	if again.After(time.Now()) {
-		when = " after " + clock.OfDay(again)
-	}
-	a.say("the window ends at %s: to see the recovery run this again%s, with --at %s --after 5m", clock.OfDay(asked.Until.Truncate(time.Second)),
-		when, asked.Until.Format(time.RFC3339))
 }
 
 // printResult prints what came of a grab and sets the exit code.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector"
-	"rtmtgrab/internal/human"
 )
 
 func sendCmd(a *app) *cobra.Command {
@@ -145,9 +143,5 @@ func runCase(ctx context.Context, a *app, args []string, direct bool) error {
 		}
 		set = collector.CaseSet{Incident: in.ID, Case: in.Case}
 	}
-	if a.json {
-		return a.print(set)
-	}
-	_, err := fmt.Fprintf(a.out, "incident %s, case %s\n", set.Incident, human.Dash(set.Case))
-	return err
+	return a.show(set, set.Write)
 }

@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"internal/app/fleetview"},
 	{"internal/collector", "internal/collector/winservice"},
 	{"internal/app/checkup"},
-	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/health", "internal/app/reporting", "internal/collector/fellow"},
+	{"internal/app/inventory", "internal/app/setup", "internal/app/exporting", "internal/collector/notify", "internal/collector/rehearsal", "internal/collector/health", "internal/app/reporting", "internal/collector/fellow"},
 	{"internal/app/delivery", "internal/app/handing", "internal/app/reset", "internal/app/retention", "internal/app/oneshot", "internal/app/progress", "internal/app/completion", "internal/app/hubcmd", "internal/app/usage"},
 	{"internal/fleet/owner", "internal/fleet/share"},
 	{"internal/wiring", "internal/collector/pages", "internal/collector/webhook", "internal/collector/poll"},

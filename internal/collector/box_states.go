@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/wiring"
 	"rtmtgrab/mailwatch"
@@ -35,6 +36,14 @@ func (s *boxStates) all() []boxState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.list)
+}
+
+// folders are all of them, as a drill asks for them.
+func (s *boxStates) folders() (list []rehearsal.Box) {
+	for _, b := range s.all() {
+		list = append(list, rehearsal.Box{Name: b.Name, Mailbox: b.Mail, State: b.State})
+	}
+	return list
 }
 
 // begin makes the list anew after a start or a reload; what is known of a box

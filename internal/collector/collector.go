@@ -23,11 +23,11 @@ import (
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/reset"
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/fellow"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/pages"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/copyqueue"
 	"rtmtgrab/internal/cucm/gather"
@@ -78,7 +78,7 @@ type grabs struct {
 	Runner    *runner.Runner
 	queue     *copyqueue.Queue // of those who copy for it
 	followers followers        // of what it works at
-	drills    drillClock
+	drills    rehearsal.Clock
 
 	deliveries *delivery.Desk  // of what it sealed
 	prts       *filing.Service // phones' problem reports
@@ -125,7 +125,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	if w.ways, err = newWays(w); err != nil {
 		return nil, err
 	}
-	mails := &drillMails{log: log, nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
+	mails := &rehearsal.Mails{Log: log, Nonces: &drill.Nonces{File: filepath.Join(w.Store.Dir, "drill-nonces.json"), Log: log}}
 	w.Mailboxes = mailboxes{drills: mails, log: log, journal: w.journal, metrics: w.metrics, ownMails: w.OwnMails, tokens: &w.tokens, sign: w.health.Sign.Leave}
 	w.sessions = sessions{pool: &hostconn.Pool{}, log: log, state: w.health.Hosts.Keeper, clock: w.health.Hosts.Clock, forget: w.health.Hosts.Unproven, back: func() time.Duration { return w.cfg.Load().Window.Before }, proven: func(host string, p logset.Proof) {
 		w.health.Hosts.Proven(host, p)
@@ -140,10 +140,10 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 	w.askBeside()
 	w.Runner.Beside, w.Notifier.News.Named = wiring.Beside(w.gatherer, w.taker.Begin), w.gatherer.First
 	w.fleet = newFleet(w)
-	w.drills.runner = &drillRunner{
-		log: log, cfg: w.cfg.Load, store: w.Store, journal: w.journal, mails: mails, tokens: &w.tokens, boxes: w.Mailboxes.states.all,
-		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(w.Store.Dir, "drills.json")}},
-		newRunner: func(events func(runner.Event)) *runner.Runner {
+	w.drills.Runner = &rehearsal.Runner{
+		Log: log, Config: w.cfg.Load, Store: w.Store, Journal: w.journal, Mails: mails, Tokens: &w.tokens, Boxes: w.Mailboxes.states.folders,
+		Book: rehearsal.NewBook(filepath.Join(w.Store.Dir, "drills.json")),
+		NewRunner: func(events func(runner.Event)) *runner.Runner {
 			r := newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, w.queue, analyst, log, events)
 			r.Growth = w.health.Hosts.Growth
 			r.Reserve = nil // no incident is removed for a drill
@@ -236,7 +236,7 @@ func (w *Collector) Run(ctx context.Context) error {
 // closeParts ends what has goroutines and connections of its own.
 func (w *Collector) closeParts() {
 	w.fleet.Close()
-	w.drills.runner.wg.Wait()
+	w.drills.Runner.Wait()
 	w.gatherer.Close()
 	w.taker.Close()
 	w.sessions.close()
@@ -255,7 +255,7 @@ func (w *Collector) inBackground(ctx context.Context, wg *sync.WaitGroup) {
 	pauses := &pauseWatch{cfg: w.cfg.Load, sites: w.Runner.Sites, store: w.Store, gate: &w.sessions.gate, log: w.log}
 	pauses.look(time.Now()) // before the first login
 	wg.Go(func() { pauses.run(ctx) })
-	wg.Go(func() { w.drills.run(ctx) })
+	wg.Go(func() { w.drills.Run(ctx) })
 	wg.Go(func() { w.deliveries.Run(ctx) })
 	wg.Go(func() { w.gatherer.Resume(ctx) })
 	wg.Go(func() { w.taker.Resume(ctx) })
@@ -284,7 +284,7 @@ func (w *Collector) server(ctx context.Context) *server {
 	return &server{
 		ctx: ctx,
 		cfg: w.cfg.Load, store: w.Store, runner: w.Runner, followers: &w.followers, pool: w.sessions.pool, log: w.log,
-		status: w.Status, event: w.event, drills: w.drills.runner, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
+		status: w.Status, event: w.event, drills: w.drills.Runner, looked: w.health.Hosts.Checked, mailWorks: w.Mailboxes.states.retry,
 		reload: w.cfg.reload, handing: handing{w.deliveries, w.journal.Table()},
 	}
 }

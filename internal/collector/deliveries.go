@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 
@@ -16,6 +18,7 @@ import (
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/handover/sink"
+	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
 )
 
@@ -91,6 +94,12 @@ type CaseAsk struct {
 type CaseSet struct {
 	Incident string `json:"incident"`
 	Case     string `json:"case"`
+}
+
+// Write writes it for people.
+func (c CaseSet) Write(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "incident %s, case %s\n", c.Incident, human.Dash(c.Case))
+	return err
 }
 
 func (s *server) serveCase(rw http.ResponseWriter, r *http.Request) {

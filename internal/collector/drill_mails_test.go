@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/incident"
@@ -32,34 +33,34 @@ func TestDrillMails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.journal.Close()
-	nonces := w.drills.runner.mails.nonces
+	nonces := w.drills.Runner.Mails.Nonces
 	deliver := func(raw []byte) {
 		t.Helper()
 		if err := s.Mail.Deliver(raw, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	waits := map[string]<-chan drillSighting{}
+	waits := map[string]<-chan rehearsal.Sighting{}
 	sent := func(age time.Duration) []byte {
 		t.Helper()
-		m, err := composeDrill(cfg, cfg.Site("hq"), "", time.Now())
+		m, err := rehearsal.Compose(cfg, cfg.Site("hq"), "", time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
 		nonces.Now = func() time.Time { return time.Now().Add(-age) }
-		if _, err := nonces.Issue(m.mark, "hq", m.said); err != nil {
+		if _, err := nonces.Issue(m.Mark, "hq", m.Said); err != nil {
 			t.Fatal(err)
 		}
 		nonces.Now = nil
-		waits[m.mark], _ = w.drills.runner.mails.await(m.mark)
-		return m.raw
+		waits[m.Mark], _ = w.drills.Runner.Mails.Await(m.Mark)
+		return m.Raw
 	}
 	alert := rtmt.Mail(rtmt.MailOptions{Node: "quoting", Time: time.Now()})
 	forged, changed := sent(0), sent(0)
 	copy(forged[bytes.Index(forged, []byte("GRABD1-"))+len("GRABD1-"):], "00000000")
 	quoted := append(append(bytes.Clone(alert), "\r\n> "...), bytes.ReplaceAll(sent(0), []byte("\n"), []byte("\n> "))...)
 	late := sent(0)
-	_, nobody := w.drills.runner.mails.await(drill.MarkOf(late))
+	_, nobody := w.drills.Runner.Mails.Await(drill.MarkOf(late))
 	nobody()
 	for _, raw := range [][]byte{
 		late, sent(drill.Life + time.Second), quoted,

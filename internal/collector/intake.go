@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/collector/health"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -24,10 +25,10 @@ type intake struct {
 	mailbox string               // its name
 	judge   wiring.Sender
 	draft   func(a evidence.Alert, truncated bool, seen time.Time) incident.AlertRecord // what an alert would come to
-	drills  *drillMails
-	taking  bool          // since the last sync
-	lost    int           // as the journal said before
-	drilled []drilledMail // since the last sync
+	drills  *rehearsal.Mails
+	taking  bool                // since the last sync
+	lost    int                 // as the journal said before
+	drilled []rehearsal.Drilled // since the last sync
 }
 
 func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
@@ -36,7 +37,7 @@ func (i *intake) handle(ctx context.Context, m mailwatch.Mail) error {
 	if !i.taking {
 		i.taking, i.lost, i.drilled = true, i.journal.Lost(), nil
 	}
-	site, mark := i.drills.claim(m)
+	site, mark := i.drills.Claim(m)
 	m.Alert.Drill = site
 	fresh, err := i.journal.Take(ctx, m.Alert, m.Raw, m.Truncated, m.Seen)
 	if err == nil && site != "" {
@@ -64,8 +65,8 @@ func (i *intake) takeDrill(m mailwatch.Mail, mark string, fresh bool) {
 	}
 	as := m.Alert
 	as.Drill = "" // as the alert that it rehearses
-	step := recognised(i.draft(as, m.Truncated, m.Seen), m.Alert.Drill)
-	i.drilled = append(i.drilled, drilledMail{mark, drillSighting{step, m.Alert}})
+	step := rehearsal.Recognised(i.draft(as, m.Truncated, m.Seen), m.Alert.Drill)
+	i.drilled = append(i.drilled, rehearsal.Drilled{Mark: mark, Sighting: rehearsal.Sighting{Step: step, Alert: m.Alert}})
 }
 
 func (i *intake) sync(context.Context) error {
@@ -76,11 +77,11 @@ func (i *intake) sync(context.Context) error {
 		return err
 	}
 	for _, d := range drilled {
-		if i.drills.sighted(d.mark, d.drillSighting) {
+		if i.drills.Sighted(d.Mark, d.Sighting) {
 			continue
 		}
-		i.log.Warn("the mail of a drill came when nobody waited for it any more: nothing is grabbed", "site", d.alert.Drill, "issued_within", drill.Life)
-		if err := triage.DropDrillMail(i.journal, d.alert.ID); err != nil {
+		i.log.Warn("the mail of a drill came when nobody waited for it any more: nothing is grabbed", "site", d.Alert.Drill, "issued_within", drill.Life)
+		if err := triage.DropDrillMail(i.journal, d.Alert.ID); err != nil {
 			i.log.Warn("cannot remove the copy of a drill's mail", "err", err)
 		}
 	}

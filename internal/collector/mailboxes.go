@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health"
 	"rtmtgrab/internal/collector/notify"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
@@ -32,7 +33,7 @@ type mailboxes struct {
 	keys     wiring.KeyCache                        // of DKIM
 	sign     func(store string, st mailwatch.State) // leaves a sign of life
 	states   boxStates
-	drills   *drillMails
+	drills   *rehearsal.Mails
 	reach    reach                // in place of TCP
 	OnMail   func(mailwatch.Mail) // gets every fresh alert; may be nil
 }
@@ -124,7 +125,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 			m.sign(cfg.Store, st)
 			alive(st)
 		},
-		Own: m.drills.own(b, reader, m.ownMails.Own(b.Mail.Name, removes, in.judge)), Delete: removes,
+		Own: m.drills.Own(b, reader, m.ownMails.Own(b.Mail.Name, removes, in.judge)), Delete: removes,
 	}, nil
 }
 

@@ -50,7 +50,7 @@ func (w *Collector) Status() status.Report {
 	health.ReportPRT(&r, w.prts.State())
 	health.ReportLate(&r, w.Store, wiring.Policy(cfg).Late)
 	health.ReportResets(&r, w.Store)
-	w.drills.runner.report(&r, cfg, w.drills.next(cfg, r.Now))
+	w.drills.Runner.Report(&r, cfg, w.drills.Next(cfg, r.Now))
 	health.ReportCUCM(&r, cfg, w.clusters)
 	health.ReportDiagnostics(&r, cfg, w.Store, w.appliances)
 	w.ways.report(&r, cfg)

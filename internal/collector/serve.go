@@ -20,6 +20,7 @@ import (
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/collector/control"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
@@ -39,7 +40,7 @@ type server struct {
 	pool      *hostconn.Pool
 	log       *slog.Logger
 	status    func() status.Report
-	drills    *drillRunner
+	drills    *rehearsal.Runner
 	event     func(runner.Event)                 // told of what is grabbed for a client
 	looked    func(host string, d logset.Depths) // told of the logs that a check has seen
 	mailWorks func(name string)                  // told of a mailbox where a check could log in

@@ -13,7 +13,9 @@ import (
 	"rtmtgrab/internal/app/checkup"
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
+	"rtmtgrab/internal/collector/rehearsal"
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/drill"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/runner"
 )
@@ -113,9 +115,9 @@ func (s *server) follow(ctx context.Context, in incident.Incident, d *operation)
 
 // serveDrill rehearses an alert. It ends with its client.
 func (s *server) serveDrill(rw http.ResponseWriter, r *http.Request) {
-	var q DrillAsk
+	var q rehearsal.Ask
 	s.work(rw, r, "drill", &q, func(ctx context.Context, d *operation) (any, error) {
-		return s.drills.ask(ctx, q, d.by, func(w Word) { d.progress(w) })
+		return s.drills.Drill(ctx, q, d.by, func(step drill.Step) { d.progress(Word{Drill: &step}) })
 	})
 }
 

@@ -55,6 +55,15 @@ type Report struct {
 	Checks []Finding `json:"checks"`
 }
 
+// Count says how many of its findings are of which status.
+func (r Report) Count() string {
+	count := map[string]int{}
+	for _, f := range r.Checks {
+		count[f.Status]++
+	}
+	return fmt.Sprintf("%d ok, %s, %d failed", count[StatusOK], human.Plural(count[StatusWarn], "warning"), count[StatusFail])
+}
+
 // Checkup is one run of `grab check`.
 type Checkup struct {
 	Cfg       *config.Config

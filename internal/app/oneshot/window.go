@@ -110,3 +110,14 @@ func lastLocal(at, clock, now time.Time) (best time.Time, ok bool) {
 	}
 	return best, ok
 }
+
+// Recovery says how to get what comes after a window that ended with its event.
+func Recovery(asked evidence.Window, zone *time.Location, now time.Time) string {
+	clock := human.Clock{Zone: zone}
+	again, when := asked.Until.Add(5*time.Minute).Truncate(time.Second), ""
+	if again.After(now) {
+		when = " after " + clock.OfDay(again)
+	}
+	return fmt.Sprintf("the window ends at %s: to see the recovery run this again%s, with --at %s --after 5m", clock.OfDay(asked.Until.Truncate(time.Second)),
+		when, asked.Until.Format(time.RFC3339))
+}

@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"cmp"
@@ -15,8 +15,8 @@ import (
 	"rtmtgrab/internal/incident/runner"
 )
 
-// drillHosts makes steps of what happens while a drill grabs.
-type drillHosts struct {
+// hosts makes steps of what happens while a drill grabs.
+type hosts struct {
 	*rehearsal
 
 	mu   sync.Mutex
@@ -24,7 +24,7 @@ type drillHosts struct {
 	last map[string]runner.Event // the newest pass of each host
 }
 
-func (h *drillHosts) event(e runner.Event) {
+func (h *hosts) event(e runner.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch e.What {
@@ -49,7 +49,7 @@ func (h *drillHosts) event(e runner.Event) {
 
 // sealed says what came of sealing. What the hosts have no part in can still be missing
 // then.
-func (h *drillHosts) sealed(c evidence.Coverage) drill.Step {
+func (h *hosts) sealed(c evidence.Coverage) drill.Step {
 	s := drill.Step{Step: drill.StepSealed, OK: true, What: "coverage " + string(c)}
 	if c != evidence.Complete && h.allOK() {
 		s.OK = false
@@ -60,7 +60,7 @@ func (h *drillHosts) sealed(c evidence.Coverage) drill.Step {
 }
 
 // host says what came of a host. The lock is held.
-func (h *drillHosts) host(name string) {
+func (h *hosts) host(name string) {
 	e := h.last[name]
 	err := e.Err
 	if err == nil && e.Result != nil && e.Result.Error != "" {
@@ -70,7 +70,7 @@ func (h *drillHosts) host(name string) {
 	switch {
 	case !h.held[name]:
 		s.Step = drill.StepHeld
-		s.What = cmp.Or(text(err), "the host was not reached within "+human.Span(drillPatience))
+		s.What = cmp.Or(text(err), "the host was not reached within "+human.Span(patience))
 	case err != nil:
 		s.What = text(err)
 	case e.Result == nil:
@@ -115,7 +115,7 @@ func copied(row *evidence.Host) (ok bool, what string) {
 		}
 	}
 	if len(missing) > 0 {
-		return false, "of the last " + human.Span(drillBefore) + " " + strings.Join(missing, ", ")
+		return false, "of the last " + human.Span(before) + " " + strings.Join(missing, ", ")
 	}
 	return row.Coverage == evidence.Complete, fmt.Sprintf("%s of %s, complete", human.Size(bytes), human.Plural(len(row.Files), "log"))
 }

@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ func TestDrillCoverage(t *testing.T) {
 		"nobody is":          {nil, evidence.Partial, drill.StepSealed, "coverage partial: all was copied, and a log had no record"},
 	} {
 		r := &rehearsal{site: &config.Site{Hosts: []config.Host{{Name: "c1"}}}, tell: func(drill.Step) {}, result: drill.Result{Began: time.Now()}}
-		h := &drillHosts{rehearsal: r, held: map[string]bool{}, last: map[string]runner.Event{}}
+		h := &hosts{rehearsal: r, held: map[string]bool{}, last: map[string]runner.Event{}}
 		for _, e := range []runner.Event{
 			{What: runner.EventHeld, Host: "c1"},
 			{What: runner.EventPass, Host: "c1", Err: tt.err, Result: &evidence.Host{Coverage: evidence.Complete}},

@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/drill"
@@ -18,7 +17,7 @@ import (
 	"rtmtgrab/mailwatch"
 )
 
-const drillSites = `mail: {server: imap.example.com, user: rtmt@example.com, password: {env: HOME}}
+const threeSites = `mail: {server: imap.example.com, user: rtmt@example.com, password: {env: HOME}}
 smtp: {server: smtp.example.com, from: grab@example.com}
 drill: {every: 7d}
 ssh: {key: {agent: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}
@@ -28,8 +27,8 @@ sites:
   - {name: rest, hosts: [{name: c3, address: 10.0.0.3, host_key: "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}
 `
 
-// newDrillRunner is one over a store of its own.
-func newDrillRunner(t *testing.T, text string) *drillRunner {
+// newRunner is one over a store of its own.
+func newRunner(t *testing.T, text string) *Runner {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "grab.yaml")
@@ -44,28 +43,28 @@ func newDrillRunner(t *testing.T, text string) *drillRunner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &drillRunner{log: slog.New(slog.DiscardHandler), cfg: func() *config.Config { return cfg }, store: store,
-		book: drillBook{file: atomicfile.JSON[map[string]siteDrills]{Path: filepath.Join(store.Dir, "drills.json")}}}
+	return &Runner{Log: slog.New(slog.DiscardHandler), Config: func() *config.Config { return cfg }, Store: store,
+		Book: NewBook(filepath.Join(store.Dir, "drills.json"))}
 }
 
 // Each site has its drill at its own time, once, also across restarts, and not while it is
 // paused.
 func TestDrillClock(t *testing.T) {
-	d := newDrillRunner(t, drillSites)
-	c := &drillClock{runner: d}
+	d := newRunner(t, threeSites)
+	c := &Clock{Runner: d}
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	c.next(d.cfg(), start)
+	c.Next(d.Config(), start)
 	at := start
 	made := map[string][]time.Time{}
-	if err := d.store.Pause(t.Context(), incident.Pause{Site: "hq", From: start, Until: start.Add(24 * time.Hour), Reason: "x", By: "y"}); err != nil {
+	if err := d.Store.Pause(t.Context(), incident.Pause{Site: "hq", From: start, Until: start.Add(24 * time.Hour), Reason: "x", By: "y"}); err != nil {
 		t.Fatal(err)
 	}
 	for ; at.Before(start.Add(16 * 24 * time.Hour)); at = at.Add(5 * time.Minute) {
 		if site := c.due(at); site != "" {
 			made[site] = append(made[site], at)
-			d.book.began(site, at, d.log)
-			d.book.sites = nil // a restart
-			c = &drillClock{runner: d}
+			d.Book.began(site, at, d.Log)
+			d.Book.sites = nil // a restart
+			c = &Clock{Runner: d}
 		}
 	}
 	rome, _ := time.LoadLocation("Europe/Rome")
@@ -81,15 +80,15 @@ func TestDrillClock(t *testing.T) {
 
 // A scheduled drill that failed is a problem until one has passed, whoever made that.
 func TestDrillReport(t *testing.T) {
-	d := newDrillRunner(t, drillSites)
+	d := newRunner(t, threeSites)
 	report := func() (r status.Report) {
-		d.book.sites = nil // a restart
-		d.report(&r, d.cfg(), nil)
+		d.Book.sites = nil // a restart
+		d.Report(&r, d.Config(), nil)
 		return r
 	}
 	ended := func(ok, scheduled bool) {
-		d.book.ended(drill.Result{Site: "hq", OK: ok, Scheduled: scheduled, Began: time.Now(),
-			Steps: []drill.Step{{Step: drill.StepHeld, Host: "c1", OK: ok, What: "refused", Hint: "look"}}}, d.log)
+		d.Book.ended(drill.Result{Site: "hq", OK: ok, Scheduled: scheduled, Began: time.Now(),
+			Steps: []drill.Step{{Step: drill.StepHeld, Host: "c1", OK: ok, What: "refused", Hint: "look"}}}, d.Log)
 	}
 	if r := report(); len(r.Drills) != 0 || len(r.Problems) != 0 {
 		t.Errorf("%+v", r)
@@ -111,12 +110,12 @@ func TestDrillReport(t *testing.T) {
 
 // A drill that is due is made once, whatever comes of it, and what came of it is reported.
 func TestScheduledDrill(t *testing.T) {
-	d := newDrillRunner(t, strings.Replace(drillSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
-	d.mails = &drillMails{log: d.log, nonces: &drill.Nonces{File: filepath.Join(d.store.Dir, "drill-nonces.json")}}
-	d.boxes = func() []boxState {
-		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Connected: true}}}
+	d := newRunner(t, strings.Replace(threeSites, "{server: smtp.example.com,", "{server: \"127.0.0.1:9\", tls: none,", 1))
+	d.Mails = &Mails{Log: d.Log, Nonces: &drill.Nonces{File: filepath.Join(d.Store.Dir, "drill-nonces.json")}}
+	d.Boxes = func() []Box {
+		return []Box{{Mailbox: "rtmt@example.com", State: mailwatch.State{Connected: true}}}
 	}
-	c := &drillClock{runner: d}
+	c := &Clock{Runner: d}
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	if c.makeDue(t.Context(), start) {
 		t.Error("due at once")
@@ -131,7 +130,7 @@ func TestScheduledDrill(t *testing.T) {
 		t.Error("due again")
 	}
 	var r status.Report
-	d.report(&r, d.cfg(), c.next(d.cfg(), night))
+	d.Report(&r, d.Config(), c.Next(d.Config(), night))
 	if len(r.Problems) != 3 || !strings.Contains(r.Problems[0].What, "not sent: ") || len(r.Drills) != 3 || !r.Drills[2].Scheduled || r.Drills[2].Step != drill.StepSent || r.Drills[2].Next.Sub(night) < 6*24*time.Hour {
 		t.Errorf("%+v %+v", r.Problems, r.Drills)
 	}
@@ -139,17 +138,17 @@ func TestScheduledDrill(t *testing.T) {
 
 // While its mailbox is not connected no mail is sent.
 func TestDrillIsNotSent(t *testing.T) {
-	d := newDrillRunner(t, drillSites)
-	d.boxes = func() []boxState {
-		return []boxState{{Mail: "rtmt@example.com", State: mailwatch.State{Err: errors.New("connection refused")}}, {Mail: "other", State: mailwatch.State{Connected: true}}}
+	d := newRunner(t, threeSites)
+	d.Boxes = func() []Box {
+		return []Box{{Mailbox: "rtmt@example.com", State: mailwatch.State{Err: errors.New("connection refused")}}, {Mailbox: "other", State: mailwatch.State{Connected: true}}}
 	}
-	r, err := d.drill(t.Context(), drillOrder{site: "hq", wait: time.Millisecond, tell: func(drill.Step) {}})
+	r, err := d.drill(t.Context(), order{site: "hq", wait: time.Millisecond, tell: func(drill.Step) {}})
 	if bad := r.Failed(); err != nil || len(r.Steps) != 1 || bad.Step != drill.StepArrived || !strings.Contains(bad.What, "no mail was sent") || !strings.Contains(bad.What, "connection refused") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r, err := d.drill(ended, drillOrder{site: "hq", tell: func(drill.Step) {}}); err == nil || len(r.Steps) != 0 {
+	if r, err := d.drill(ended, order{site: "hq", tell: func(drill.Step) {}}); err == nil || len(r.Steps) != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -159,9 +158,9 @@ func TestDrillIsNotSent(t *testing.T) {
 func TestComposeDrill(t *testing.T) {
 	now := time.Now()
 	for _, site := range []string{"hq", "rome", "rest"} {
-		d := newDrillRunner(t, drillSites)
-		m, err := composeDrill(d.cfg(), d.cfg().Site(site), "", now)
-		if err != nil || m.said.Text == "" || m.from != "grab@example.com" || m.to != "rtmt@example.com" || drill.MarkOf(m.raw) != m.mark {
+		d := newRunner(t, threeSites)
+		m, err := Compose(d.Config(), d.Config().Site(site), "", now)
+		if err != nil || m.Said.Text == "" || m.from != "grab@example.com" || m.to != "rtmt@example.com" || drill.MarkOf(m.Raw) != m.Mark {
 			t.Errorf("%s: %+v, %v", site, m, err)
 		}
 	}
@@ -174,10 +173,10 @@ func TestComposeDrill(t *testing.T) {
 		{"another mailbox", "it", "", "it@example.com", "Italy", ""},
 		{"no such mailbox", "fr", "", "", "", `unknown mailbox "fr"; configured are rtmt@example.com, it`},
 	} {
-		d := newDrillRunner(t, c.text+strings.Replace(drillSites, "mail: {", "mail:\n- {name: it, mailbox: [Italy, Rome], server: imap.example.com, user: it@example.com, password: {env: HOME}}\n- {", 1))
-		cfg := d.cfg()
+		d := newRunner(t, c.text+strings.Replace(threeSites, "mail: {", "mail:\n- {name: it, mailbox: [Italy, Rome], server: imap.example.com, user: it@example.com, password: {env: HOME}}\n- {", 1))
+		cfg := d.Config()
 		cfg.Mails[0], cfg.Mails[1] = cfg.Mails[1], cfg.Mails[0]
-		m, err := composeDrill(d.cfg(), d.cfg().Site("rome"), c.box, now)
+		m, err := Compose(d.Config(), d.Config().Site("rome"), c.box, now)
 		if c.err == "" && (err != nil || m.to != c.to || m.folder != c.folder) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}

@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"context"
@@ -17,30 +17,30 @@ import (
 	"rtmtgrab/mailwatch/alertmail"
 )
 
-// drillMails knows the mails of drills among those that the watchers see, and tells the
+// Mails knows the mails of drills among those that the watchers see, and tells the
 // drill that waits for one.
-type drillMails struct {
-	log    *slog.Logger
-	nonces *drill.Nonces
+type Mails struct {
+	Log    *slog.Logger
+	Nonces *drill.Nonces
 
 	mu      sync.Mutex
-	waiting map[string]chan drillSighting // by mark
+	waiting map[string]chan Sighting // by mark
 }
 
-// A drillSighting is what became of a drill's mail.
-type drillSighting struct {
+// A Sighting is what became of a drill's mail.
+type Sighting struct {
 	drill.Step
-	alert evidence.Alert // of a mail that is on disk
+	Alert evidence.Alert // of a mail that is on disk
 }
 
-// await tells what becomes of the mail with that mark, until end is called.
-func (d *drillMails) await(mark string) (seen <-chan drillSighting, end func()) {
+// Await tells what becomes of the mail with that mark, until end is called.
+func (d *Mails) Await(mark string) (seen <-chan Sighting, end func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.waiting == nil {
-		d.waiting = map[string]chan drillSighting{}
+		d.waiting = map[string]chan Sighting{}
 	}
-	c := make(chan drillSighting, 8) // copies of the mail may come, and one is enough
+	c := make(chan Sighting, 8) // copies of the mail may come, and one is enough
 	d.waiting[mark] = c
 	return c, func() {
 		d.mu.Lock()
@@ -49,8 +49,8 @@ func (d *drillMails) await(mark string) (seen <-chan drillSighting, end func()) 
 	}
 }
 
-// sighted tells the drill that waits for a mail; false if none does.
-func (d *drillMails) sighted(mark string, s drillSighting) bool {
+// Sighted tells the drill that waits for a mail; false if none does.
+func (d *Mails) Sighted(mark string, s Sighting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.waiting[mark]
@@ -64,53 +64,53 @@ func (d *drillMails) sighted(mark string, s drillSighting) bool {
 	return true
 }
 
-// own is asked about every new mail of a box, before rest, which counts what comes of
+// Own is asked about every new mail of a box, before rest, which counts what comes of
 // itself: a drill's mail is no canary, no heartbeat and no mail that came back.
-func (d *drillMails) own(b wiring.Box, reader *alertmail.Reader, rest func(context.Context, mailwatch.Letter) mailwatch.Verdict) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
+func (d *Mails) Own(b wiring.Box, reader *alertmail.Reader, rest func(context.Context, mailwatch.Letter) mailwatch.Verdict) func(context.Context, mailwatch.Letter) mailwatch.Verdict {
 	return func(ctx context.Context, l mailwatch.Letter) mailwatch.Verdict {
 		mark := drill.MarkOf(l.Raw)
 		if mark == "" {
 			return rest(ctx, l)
 		}
 		a, is := reader.Read(l.Raw, l.Internal)
-		if !is || !d.nonces.Known(mark, drill.SayingOf(a, l.Text)) {
+		if !is || !d.Nonces.Known(mark, drill.SayingOf(a, l.Text)) {
 			return rest(ctx, l)
 		}
 		what := "in " + b.Name()
 		if late := l.Seen.Sub(l.Internal); late >= 2*time.Second { // INTERNALDATE has seconds
 			what += ", " + human.Span(late) + " after the mail server got it"
 		}
-		d.sighted(mark, drillSighting{Step: drill.Step{Step: drill.StepArrived, OK: true, What: what}})
+		d.Sighted(mark, Sighting{Step: drill.Step{Step: drill.StepArrived, OK: true, What: what}})
 		return mailwatch.Look
 	}
 }
 
-// A drilledMail is the mail of a drill that was taken and is not safe on disk yet.
-type drilledMail struct {
-	mark string
-	drillSighting
+// A Drilled is the mail of a drill that was taken and is not safe on disk yet.
+type Drilled struct {
+	Mark string
+	Sighting
 }
 
-// claim says of which site the mail of an alert is a drill, "" if it is none, and uses
+// Claim says of which site the mail of an alert is a drill, "" if it is none, and uses
 // its nonce up.
-func (d *drillMails) claim(m mailwatch.Mail) (site, mark string) {
+func (d *Mails) Claim(m mailwatch.Mail) (site, mark string) {
 	mark = drill.MarkOf(m.Raw)
 	if mark == "" {
 		return "", ""
 	}
-	site, why := d.nonces.Use(mark, drill.SayingOf(m.Alert, alertmail.ReadLetter(m.Raw).Text), m.Alert.ID)
+	site, why := d.Nonces.Use(mark, drill.SayingOf(m.Alert, alertmail.ReadLetter(m.Raw).Text), m.Alert.ID)
 	if site != "" {
 		return site, mark
 	}
-	d.log.Warn("a mail has the mark of a drill and is none: it counts as an alert", "alert", m.Alert.ID[:12], "received", m.Internal, "why", why)
-	d.sighted(mark, drillSighting{Step: drill.Step{Step: drill.StepArrived, What: "a mail with the mark of this drill came and counts as an alert: " + why,
+	d.Log.Warn("a mail has the mark of a drill and is none: it counts as an alert", "alert", m.Alert.ID[:12], "received", m.Internal, "why", why)
+	d.Sighted(mark, Sighting{Step: drill.Step{Step: drill.StepArrived, What: "a mail with the mark of this drill came and counts as an alert: " + why,
 		Hint: "something on the way changes or repeats mails: compare it in the mailbox with docs/operations.md"}})
 	return "", ""
 }
 
-// recognised is what an alert's mail like the drill's would come to, by the record that it
+// Recognised is what an alert's mail like the drill's would come to, by the record that it
 // would have.
-func recognised(rec incident.AlertRecord, site string) drill.Step {
+func Recognised(rec incident.AlertRecord, site string) drill.Step {
 	s := drill.Step{Step: drill.StepRecognised}
 	a := rec.Alert
 	routed := slices.ContainsFunc(rec.Sites, func(d incident.Decision) bool { return d.Site == site })

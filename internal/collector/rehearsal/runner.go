@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"context"
@@ -17,40 +17,48 @@ import (
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/incident/triage"
 	"rtmtgrab/internal/wiring"
+	"rtmtgrab/mailwatch"
 )
 
-// drillRunner makes drills: when it is asked to, and by schedule.
-type drillRunner struct {
-	log       *slog.Logger
-	cfg       func() *config.Config // in force
-	store     *incident.Store
-	journal   *triage.Journal
-	mails     *drillMails
-	tokens    *wiring.TokenSources
-	boxes     func() []boxState
-	newRunner func(events func(runner.Event)) *runner.Runner // of drills
-	book      drillBook
+// A Runner makes drills: when it is asked to, and by schedule.
+type Runner struct {
+	Log       *slog.Logger
+	Config    func() *config.Config // in force
+	Store     *incident.Store
+	Journal   *triage.Journal
+	Mails     *Mails
+	Tokens    *wiring.TokenSources
+	Boxes     func() []Box
+	NewRunner func(events func(runner.Event)) *runner.Runner // of drills
+	Book      *Book
 
 	mu      sync.Mutex
 	running map[string]bool // by site
 	wg      sync.WaitGroup  // what a drill that was broken off leaves to be done
 }
 
-// A drillOrder says which drill is wanted.
-type drillOrder struct {
+// A Box is a watched folder of a mailbox, and what its watcher said last.
+type Box struct {
+	Name    string // the folder's, as people are told it
+	Mailbox string // as of config.Mail
+	State   mailwatch.State
+}
+
+// An order says which drill is wanted.
+type order struct {
 	site      string
 	mailbox   string // "": the site's
 	by        string
 	scheduled bool
-	wait      time.Duration // for the mail; zero: drillWait
+	wait      time.Duration // for the mail; zero: mailWait
 	tell      func(drill.Step)
 }
 
 // drill makes one. An error is that there was none, or that ctx ended; a failed drill is a
 // result.
-func (d *drillRunner) drill(ctx context.Context, o drillOrder) (drill.Result, error) {
-	cfg := d.cfg()
-	site, err := drillSite(cfg, o.site)
+func (d *Runner) drill(ctx context.Context, o order) (drill.Result, error) {
+	cfg := d.Config()
+	site, err := siteOf(cfg, o.site)
 	if err != nil {
 		return drill.Result{}, err
 	}
@@ -65,26 +73,26 @@ func (d *drillRunner) drill(ctx context.Context, o drillOrder) (drill.Result, er
 	r := &rehearsal{runner: d, cfg: cfg, site: site, mailbox: o.mailbox, wait: o.wait, tell: o.tell,
 		result: drill.Result{Site: site.Name, Scheduled: o.scheduled, By: o.by, Began: time.Now().UTC().Round(time.Millisecond), Steps: []drill.Step{}, Notes: []string{}}}
 	if r.wait <= 0 {
-		r.wait = drillWait
+		r.wait = mailWait
 	}
-	d.log.Info("drill begins", "site", site.Name, "by", o.by, "scheduled", o.scheduled)
+	d.Log.Info("drill begins", "site", site.Name, "by", o.by, "scheduled", o.scheduled)
 	if err := r.perform(ctx); err != nil {
-		d.log.Warn("drill broken off", "site", site.Name, "err", err)
+		d.Log.Warn("drill broken off", "site", site.Name, "err", err)
 		return r.result, err
 	}
 	r.result.Ended = time.Now().UTC().Round(time.Millisecond)
 	r.result.OK = r.result.Failed().Step == ""
-	d.book.ended(r.result, d.log)
+	d.Book.ended(r.result, d.Log)
 	if bad := r.result.Failed(); bad.Step != "" {
-		d.log.Warn("drill failed", "site", site.Name, "step", bad.Step, "host", bad.Host, "why", bad.What)
+		d.Log.Warn("drill failed", "site", site.Name, "step", bad.Step, "host", bad.Host, "why", bad.What)
 	} else {
-		d.log.Info("drill passed", "site", site.Name, "took", r.result.Ended.Sub(r.result.Began))
+		d.Log.Info("drill passed", "site", site.Name, "took", r.result.Ended.Sub(r.result.Began))
 	}
 	return r.result, nil
 }
 
-// drillSite is the site that is meant; none may be named where there is one only.
-func drillSite(cfg *config.Config, name string) (*config.Site, error) {
+// siteOf is the site that is meant; none may be named where there is one only.
+func siteOf(cfg *config.Config, name string) (*config.Site, error) {
 	if name != "" || len(cfg.Sites) == 1 {
 		s, _, err := cfg.Select(name)
 		if err != nil {
@@ -100,10 +108,10 @@ func drillSite(cfg *config.Config, name string) (*config.Site, error) {
 }
 
 // paused is the pause of a site that is in force.
-func (d *drillRunner) paused(cfg *config.Config, site string, now time.Time) (incident.Pause, bool) {
-	list, err := d.store.Pauses(now)
+func (d *Runner) paused(cfg *config.Config, site string, now time.Time) (incident.Pause, bool) {
+	list, err := d.Store.Pauses(now)
 	if err != nil {
-		d.log.Warn("cannot read the pauses", "err", err)
+		d.Log.Warn("cannot read the pauses", "err", err)
 	}
 	list = slices.Concat(list, incident.QuietNow(wiring.Sites(cfg), now))
 	i := slices.IndexFunc(list, func(p incident.Pause) bool { return p.At(now) && p.Covers(site) })
@@ -113,7 +121,7 @@ func (d *drillRunner) paused(cfg *config.Config, site string, now time.Time) (in
 	return list[i], true
 }
 
-func (d *drillRunner) enter(site string) bool {
+func (d *Runner) enter(site string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.running[site] {
@@ -126,23 +134,27 @@ func (d *drillRunner) enter(site string) bool {
 	return true
 }
 
-func (d *drillRunner) leave(site string) {
+func (d *Runner) leave(site string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.running, site)
 }
 
-// DrillAsk is what `grab drill` asks for.
-type DrillAsk struct {
+// Ask is what `grab drill` asks for.
+type Ask struct {
 	Site    string        `json:"site"`              // "": the only one
 	Mailbox string        `json:"mailbox,omitempty"` // "": the site's
 	Wait    time.Duration `json:"wait,omitempty"`    // for the mail
 }
 
-// ask makes a drill for a client, as long as it is there.
-func (d *drillRunner) ask(ctx context.Context, q DrillAsk, by string, say func(Word)) (any, error) {
+// Drill makes a drill for whoever asks, as long as ctx lasts. An error is that there was
+// none, or that ctx ended; a failed drill is a result.
+func (d *Runner) Drill(ctx context.Context, q Ask, by string, tell func(drill.Step)) (drill.Result, error) {
 	if q.Wait < 0 || q.Wait > drill.Life {
-		return nil, advice.Usage(fmt.Errorf("--wait must be at most %s: for so long the mail counts as a drill", human.Span(drill.Life)))
+		return drill.Result{}, advice.Usage(fmt.Errorf("--wait must be at most %s: for so long the mail counts as a drill", human.Span(drill.Life)))
 	}
-	return d.drill(ctx, drillOrder{site: q.Site, mailbox: q.Mailbox, by: by, wait: q.Wait, tell: func(s drill.Step) { say(Word{Drill: &s}) }})
+	return d.drill(ctx, order{site: q.Site, mailbox: q.Mailbox, by: by, wait: q.Wait, tell: tell})
 }
+
+// Wait waits for what drills that were broken off have left to be done.
+func (d *Runner) Wait() { d.wg.Wait() }

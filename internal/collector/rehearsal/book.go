@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"cmp"
@@ -15,12 +15,17 @@ import (
 	"rtmtgrab/internal/drill"
 )
 
-// drillBook knows, across restarts, what came of the drills of each site.
-type drillBook struct {
+// A Book knows, across restarts, what came of the drills of each site.
+type Book struct {
 	file atomicfile.JSON[map[string]siteDrills]
 
 	mu    sync.Mutex
 	sites map[string]siteDrills // nil: not read yet
+}
+
+// NewBook is the one that is kept in that file.
+func NewBook(path string) *Book {
+	return &Book{file: atomicfile.JSON[map[string]siteDrills]{Path: path}}
 }
 
 // siteDrills are those of one site, as kept on disk.
@@ -31,7 +36,7 @@ type siteDrills struct {
 }
 
 // read reads the file, once. The lock is held.
-func (b *drillBook) read(log *slog.Logger) {
+func (b *Book) read(log *slog.Logger) {
 	if b.sites != nil {
 		return
 	}
@@ -44,7 +49,7 @@ func (b *drillBook) read(log *slog.Logger) {
 	}
 }
 
-func (b *drillBook) change(site string, log *slog.Logger, change func(*siteDrills)) {
+func (b *Book) change(site string, log *slog.Logger, change func(*siteDrills)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.read(log)
@@ -57,12 +62,12 @@ func (b *drillBook) change(site string, log *slog.Logger, change func(*siteDrill
 }
 
 // began writes down that a scheduled drill begins, before it does.
-func (b *drillBook) began(site string, now time.Time, log *slog.Logger) {
+func (b *Book) began(site string, now time.Time, log *slog.Logger) {
 	b.change(site, log, func(s *siteDrills) { s.Scheduled = now.UTC().Round(0) })
 }
 
 // ended writes down what came of a drill.
-func (b *drillBook) ended(r drill.Result, log *slog.Logger) {
+func (b *Book) ended(r drill.Result, log *slog.Logger) {
 	b.change(r.Site, log, func(s *siteDrills) {
 		s.Last = &r
 		switch {
@@ -75,16 +80,16 @@ func (b *drillBook) ended(r drill.Result, log *slog.Logger) {
 }
 
 // all are the drills of all sites.
-func (b *drillBook) all(log *slog.Logger) map[string]siteDrills {
+func (b *Book) all(log *slog.Logger) map[string]siteDrills {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.read(log)
 	return maps.Clone(b.sites)
 }
 
-// report adds the drills of configured sites, and those that failed by themselves.
-func (d *drillRunner) report(r *status.Report, cfg *config.Config, next map[string]time.Time) {
-	known := d.book.all(d.log)
+// Report adds the drills of configured sites, and those that failed by themselves.
+func (d *Runner) Report(r *status.Report, cfg *config.Config, next map[string]time.Time) {
+	known := d.Book.all(d.Log)
 	for _, site := range cfg.Sites {
 		s := known[site.Name]
 		line := status.Drill{Site: site.Name, Next: next[site.Name]}

@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"cmp"
@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	drillLook     = 30 * time.Second // between two looks whether a drill is due
-	drillParallel = 4                // scheduled drills at once: of many sites whose mails do not come each waits for long
+	dueLook  = 30 * time.Second // between two looks whether a drill is due
+	parallel = 4                // scheduled drills at once: of many sites whose mails do not come each waits for long
 )
 
-// drillClock makes drills by the configuration in force.
-type drillClock struct {
-	runner *drillRunner
+// Clock makes drills by the configuration in force.
+type Clock struct {
+	Runner *Runner
 	taking sync.Mutex // one looks what is due at a time
 
 	mu    sync.Mutex
@@ -27,17 +27,17 @@ type drillClock struct {
 	since time.Time // it is so
 }
 
-// run makes drills when they are due, until ctx ends.
-func (c *drillClock) run(ctx context.Context) {
+// Run makes drills when they are due, until ctx ends.
+func (c *Clock) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for range drillParallel {
+	for range parallel {
 		wg.Go(func() { c.work(ctx) })
 	}
 	wg.Wait()
 }
 
-func (c *drillClock) work(ctx context.Context) {
-	t := time.NewTicker(drillLook)
+func (c *Clock) work(ctx context.Context) {
+	t := time.NewTicker(dueLook)
 	defer t.Stop()
 	for {
 		for ctx.Err() == nil && c.makeDue(ctx, time.Now()) {
@@ -51,30 +51,30 @@ func (c *drillClock) work(ctx context.Context) {
 }
 
 // makeDue makes the drill that has been due for the longest; false if none is.
-func (c *drillClock) makeDue(ctx context.Context, now time.Time) bool {
+func (c *Clock) makeDue(ctx context.Context, now time.Time) bool {
 	c.taking.Lock()
 	site := c.due(now)
 	if site != "" {
-		c.runner.book.began(site, now, c.runner.log)
+		c.Runner.Book.began(site, now, c.Runner.Log)
 	}
 	c.taking.Unlock()
 	if site == "" {
 		return false
 	}
-	if _, err := c.runner.drill(ctx, drillOrder{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
-		c.runner.log.Warn("no scheduled drill this time", "site", site, "err", err)
+	if _, err := c.Runner.drill(ctx, order{site: site, by: "schedule", scheduled: true, tell: func(drill.Step) {}}); err != nil && ctx.Err() == nil {
+		c.Runner.Log.Warn("no scheduled drill this time", "site", site, "err", err)
 	}
 	return true
 }
 
-// next is when the next drill of each site is due; none where none is scheduled.
-func (c *drillClock) next(cfg *config.Config, now time.Time) map[string]time.Time {
+// Next is when the next drill of each site is due; none where none is scheduled.
+func (c *Clock) Next(cfg *config.Config, now time.Time) map[string]time.Time {
 	d := cfg.Drilling()
 	since := c.sinceOf(d, now)
 	if d.Every == 0 || len(cfg.Mails) == 0 {
 		return nil
 	}
-	known, next := c.runner.book.all(c.runner.log), map[string]time.Time{}
+	known, next := c.Runner.Book.all(c.Runner.Log), map[string]time.Time{}
 	for i := range cfg.Sites {
 		s := &cfg.Sites[i]
 		schedule := drill.Schedule{Every: d.Every, At: d.At, Zone: s.Zone()}
@@ -87,7 +87,7 @@ func (c *drillClock) next(cfg *config.Config, now time.Time) map[string]time.Tim
 }
 
 // sinceOf is since when the schedule is as it is, in this run.
-func (c *drillClock) sinceOf(d config.Drill, now time.Time) time.Time {
+func (c *Clock) sinceOf(d config.Drill, now time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now = now.Round(0) // by the wall clock, which may have been set back
@@ -99,12 +99,12 @@ func (c *drillClock) sinceOf(d config.Drill, now time.Time) time.Time {
 
 // due is the site whose drill has been due for the longest, "" if none is. While a site is
 // paused its drill waits.
-func (c *drillClock) due(now time.Time) string {
-	cfg := c.runner.cfg()
-	next := c.next(cfg, now)
+func (c *Clock) due(now time.Time) string {
+	cfg := c.Runner.Config()
+	next := c.Next(cfg, now)
 	var list []string
 	for site, at := range next {
-		if _, paused := c.runner.paused(cfg, site, now); !at.After(now) && !paused {
+		if _, paused := c.Runner.paused(cfg, site, now); !at.After(now) && !paused {
 			list = append(list, site)
 		}
 	}

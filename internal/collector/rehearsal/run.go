@@ -1,4 +1,4 @@
-package collector
+package rehearsal
 
 import (
 	"context"
@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	sendLimit     = time.Minute
-	drillWait     = 5 * time.Minute // for the mail to arrive
-	drillBefore   = 20 * time.Second
-	drillPatience = runner.DefaultNowPatience
-	connectLimit  = 20 * time.Second       // for the mailbox to be connected
-	connectLook   = 100 * time.Millisecond // between two looks whether it is
-	removeLimit   = 10 * time.Second       // for the mail to be taken out of the mailbox again
+	sendLimit    = time.Minute
+	mailWait     = 5 * time.Minute // for the mail to arrive
+	before       = 20 * time.Second
+	patience     = runner.DefaultNowPatience
+	connectLimit = 20 * time.Second       // for the mailbox to be connected
+	connectLook  = 100 * time.Millisecond // between two looks whether it is
+	removeLimit  = 10 * time.Second       // for the mail to be taken out of the mailbox again
 )
 
 // A rehearsal is one drill under way.
 type rehearsal struct {
-	runner  *drillRunner
+	runner  *Runner
 	cfg     *config.Config
 	site    *config.Site
 	mailbox string // by which; "": the site's
@@ -70,7 +70,7 @@ func (r *rehearsal) note(format string, args ...any) {
 // perform goes through the steps until one fails; the error is that it could not be gone on
 // with at all, as when ctx has ended. What was made is removed.
 func (r *rehearsal) perform(ctx context.Context) error {
-	m, err := composeDrill(r.cfg, r.site, r.mailbox, time.Now())
+	m, err := Compose(r.cfg, r.site, r.mailbox, time.Now())
 	if advice.Exit(err) == advice.BadUsage {
 		return err
 	}
@@ -85,14 +85,14 @@ func (r *rehearsal) perform(ctx context.Context) error {
 		r.fail(drill.StepArrived, err)
 		return nil
 	}
-	until, err := r.runner.mails.nonces.Issue(m.mark, r.site.Name, m.said)
+	until, err := r.runner.Mails.Nonces.Issue(m.Mark, r.site.Name, m.Said)
 	if err != nil {
 		return err
 	}
-	seen, end := r.runner.mails.await(m.mark)
+	seen, end := r.runner.Mails.Await(m.Mark)
 	defer end()
 
-	how, put, server, err := m.send(ctx, r.cfg, r.runner.tokens)
+	how, put, server, err := m.send(ctx, r.cfg, r.runner.Tokens)
 	defer r.takeOut(ctx, put, server)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -121,9 +121,9 @@ func (r *rehearsal) watched(ctx context.Context, mailbox string) error {
 	defer look.Stop()
 	for limit := time.Now().Add(min(r.wait, connectLimit)); ; {
 		why := errors.New("it is not connected yet")
-		for _, b := range r.runner.boxes() {
+		for _, b := range r.runner.Boxes() {
 			switch {
-			case b.Mail != mailbox:
+			case b.Mailbox != mailbox:
 			case b.State.Connected:
 				return nil
 			case b.State.Err != nil:
@@ -157,7 +157,7 @@ func (r *rehearsal) allOK() bool {
 
 // arrival waits until the mail is recognised, or not, or does not come. The alert's ID is
 // empty if its mail is not on disk.
-func (r *rehearsal) arrival(ctx context.Context, seen <-chan drillSighting, until time.Time) (evidence.Alert, error) {
+func (r *rehearsal) arrival(ctx context.Context, seen <-chan Sighting, until time.Time) (evidence.Alert, error) {
 	late := time.NewTimer(r.wait)
 	defer late.Stop()
 	arrived := false
@@ -174,8 +174,8 @@ func (r *rehearsal) arrival(ctx context.Context, seen <-chan drillSighting, unti
 			}
 			arrived = true
 			r.add(s.Step)
-			if s.alert.ID != "" || !s.OK {
-				return s.alert, nil
+			if s.Alert.ID != "" || !s.OK {
+				return s.Alert, nil
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func (r *rehearsal) missing(arrived bool, until time.Time) {
 		step, why = drill.StepRecognised, "the mail came, and was not taken within "+human.Span(r.wait)
 	}
 	hint := "check the spam folder, rules that move mails, the quota, and the mail server's queue"
-	for _, b := range r.runner.boxes() {
+	for _, b := range r.runner.Boxes() {
 		if err := errors.Join(b.State.Err, b.State.Held); err != nil {
 			why += "; mailbox " + b.Name + ": " + err.Error()
 			hint = "`grab status` says what is wrong with the mailbox"
@@ -199,10 +199,10 @@ func (r *rehearsal) missing(arrived bool, until time.Time) {
 
 // grab grabs for the alert as a drill, and verifies what was sealed.
 func (r *rehearsal) grab(ctx context.Context, alert evidence.Alert) error {
-	hosts := &drillHosts{rehearsal: r, held: map[string]bool{}, last: map[string]runner.Event{}}
-	in, err := r.runner.newRunner(hosts.event).Once(ctx, runner.Request{
+	hosts := &hosts{rehearsal: r, held: map[string]bool{}, last: map[string]runner.Event{}}
+	in, err := r.runner.NewRunner(hosts.event).Once(ctx, runner.Request{
 		Kind: incident.KindDrill, Members: []incident.Member{{Alert: alert.ID, Time: alert.Time, Why: incident.WhyNews}},
-		Site: wiring.SiteOf(r.site, r.site.Hosts), Asked: drillWindow(alert), Reason: "drill", By: r.result.By, Patience: drillPatience,
+		Site: wiring.SiteOf(r.site, r.site.Hosts), Asked: window(alert), Reason: "drill", By: r.result.By, Patience: patience,
 	})
 	if in.Key != "" {
 		defer r.remove(in)
@@ -224,16 +224,16 @@ func (r *rehearsal) grab(ctx context.Context, alert evidence.Alert) error {
 
 // remove removes the drill's incident and bundle.
 func (r *rehearsal) remove(in incident.Incident) {
-	if err := triage.EndDrill(r.runner.journal, in); err != nil {
-		r.runner.log.Warn("cannot remove a drill", "incident", in.ID, "err", err)
+	if err := triage.EndDrill(r.runner.Journal, in); err != nil {
+		r.runner.Log.Warn("cannot remove a drill", "incident", in.ID, "err", err)
 		r.note("%s", redact.Foreign(err.Error(), 300))
 	}
 }
 
 // drop removes the copy of the drill's mail.
 func (r *rehearsal) drop(id string) {
-	if err := triage.DropDrillMail(r.runner.journal, id); err != nil {
-		r.runner.log.Warn("cannot remove the copy of a drill's mail", "err", err)
+	if err := triage.DropDrillMail(r.runner.Journal, id); err != nil {
+		r.runner.Log.Warn("cannot remove the copy of a drill's mail", "err", err)
 	}
 }
 
@@ -248,7 +248,7 @@ func (r *rehearsal) takeOut(ctx context.Context, put mailwatch.Appended, server 
 		defer cancel()
 		err := put.Remove(ctx, server)
 		if err != nil {
-			r.runner.log.Warn("the mail of a drill stays in the mailbox", "mailbox", put.Mailbox, "uid", put.UID, "err", err)
+			r.runner.Log.Warn("the mail of a drill stays in the mailbox", "mailbox", put.Mailbox, "uid", put.UID, "err", err)
 		}
 		return err
 	}
