@@ -72,17 +72,7 @@ func (c *commands) probe(tools ...string) error {
 	if err != nil {
 		return err
 	}
-	return c.run(line, func(out io.Reader) error {
-		a := newAnswer(out, mark, 1<<10)
-		if err := a.begin(); err != nil {
-			return err
-		}
-		id, err := a.field()
-		if err == nil && !isID(id) {
-			err = a.garbled("the root folder", id)
-		}
-		return err
-	})
+	return c.run(line, func(out io.Reader) error { return hostcmd.ProbeAnswer(out, mark) })
 }
 
 // notes are what a manifest says of reading by commands. wanted says whether the
@@ -139,7 +129,7 @@ func (c *commands) run(line string, use func(io.Reader) error) error {
 			useErr = errors.New("a command printed more than expected")
 		}
 	}
-	if useErr != nil && !errors.Is(useErr, errCutOff) {
+	if useErr != nil && !errors.Is(useErr, hostcmd.ErrCutOff) {
 		session.Close() // it may go on and on; one that has ended still tells how
 	}
 	err = session.Wait()
@@ -277,8 +267,11 @@ func (c *commands) list(ctx context.Context, dir string) (entries []Entry, err e
 	mark := nonce()
 	line, err := hostcmd.Line(hostcmd.VerbList, mark, dir)
 	if err == nil {
-		err = c.run(line, func(out io.Reader) (err error) {
-			entries, err = parseList(out, mark)
+		err = c.run(line, func(out io.Reader) error {
+			listed, err := hostcmd.ListAnswer(out, mark)
+			for _, l := range listed {
+				entries = append(entries, Entry{Name: l.Name, Size: l.Size, MTime: l.MTime, Regular: l.Regular()})
+			}
 			return endIfEndless(c.s, err)
 		})
 	}
@@ -289,14 +282,14 @@ func (c *commands) list(ctx context.Context, dir string) (entries []Entry, err e
 }
 
 // read runs one hostcmd.Read, whose nonce it sets, and puts the data into b.
-func (c *commands) read(r hostcmd.Read, b []byte) (got reading, err error) {
+func (c *commands) read(r hostcmd.Read, b []byte) (got hostcmd.Found, err error) {
 	r.Nonce, r.Count, r.Gzip = nonce(), int64(len(b)), c.gzip
 	line, err := r.Line()
 	if err != nil {
 		return got, err
 	}
 	err = c.run(line, func(out io.Reader) (err error) {
-		got, err = parseRead(out, r, b)
+		got, err = r.Answer(out, b)
 		return err
 	})
 	return got, err

@@ -46,7 +46,7 @@ func (c *commands) open(ctx context.Context, name string) (*commandFile, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", evidence.Printable(name, 300), err)
 	}
-	f.id = got.before.id
+	f.id = got.Before.ID
 	f.see(got)
 	return f, nil
 }
@@ -61,12 +61,12 @@ func siblings(name string) string {
 }
 
 // see takes over what a look has shown of the file.
-func (f *commandFile) see(got reading) {
-	f.path, f.size, f.mtime, f.peek = got.path, got.before.size, got.before.mtime, got.head
-	if int64(len(got.head)) < min(f.size, openHead) { // truncated between stat and head
-		f.size = int64(len(got.head))
+func (f *commandFile) see(got hostcmd.Found) {
+	f.path, f.size, f.mtime, f.peek = got.Path, got.Before.Size, got.Before.MTime, got.Head
+	if int64(len(got.Head)) < min(f.size, openHead) { // truncated between stat and head
+		f.size = int64(len(got.Head))
 	}
-	f.learn(got.head)
+	f.learn(got.Head)
 }
 
 // learn keeps the longest head that was seen.
@@ -85,11 +85,11 @@ func (f *commandFile) where() hostcmd.File {
 }
 
 // same says whether what a command has shown is the file that was opened.
-func (f *commandFile) same(got reading) error {
+func (f *commandFile) same(got hostcmd.Found) error {
 	switch {
-	case !bytes.HasPrefix(got.head, f.head):
+	case !bytes.HasPrefix(got.Head, f.head):
 		return goneError("its name and inode now belong to another file, or it was truncated")
-	case got.after.size < got.before.size:
+	case got.After.Size < got.Before.Size:
 		return goneError("it was truncated while it was read")
 	}
 	return nil
@@ -106,9 +106,9 @@ func (f *commandFile) part(b []byte, off int64) (int, error) {
 	if err := f.same(got); err != nil {
 		return 0, err
 	}
-	f.path = got.path
-	f.learn(got.head)
-	return got.n, nil
+	f.path = got.Path
+	f.learn(got.Head)
+	return got.N, nil
 }
 
 // Stat gives size and mtime of the file, whatever its name is now.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn/hostcmd"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/testrace"
@@ -80,7 +81,7 @@ func TestListingWithoutEnd(t *testing.T) {
 			if !ok || f.Why != evidence.ReasonTooLarge || s.Lost() == nil || len(entries) > 0 {
 				t.Errorf("%v after %d answers, %d entries, lost %v", err, asked.Load(), len(entries), s.Lost())
 			}
-			if n := asked.Load(); n > maxNames+1 {
+			if n := asked.Load(); n > hostcmd.MaxNames+1 {
 				t.Errorf("%d answers", n)
 			}
 		})
@@ -143,7 +144,7 @@ func TestCommandListingWithoutEnd(t *testing.T) {
 			if !ok || f.Why != evidence.ReasonTooLarge || s.Lost() == nil {
 				t.Errorf("%v after %v, lost %v", err, time.Since(began), s.Lost())
 			}
-			if n := sent.Load(); n > maxListing+16<<20 {
+			if n := sent.Load(); n > hostcmd.MaxListing+16<<20 {
 				t.Errorf("%d bytes were sent", n)
 			}
 		})

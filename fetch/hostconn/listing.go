@@ -3,20 +3,12 @@ package hostconn
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 
+	"rtmtgrab/fetch/hostconn/hostcmd"
 	"rtmtgrab/internal/evidence"
 )
-
-// What one listing may take. A name is a few bytes on the wire and more in memory.
-const (
-	maxListing = 32 << 20
-	maxNames   = 200_000
-)
-
-var errLongFolder = fmt.Errorf("the folder's listing is longer than %d names or %d MiB", maxNames, maxListing>>20)
 
 // budgetReader bounds what a peer may answer: a folder without an end must not
 // fill the memory. A limit of zero is none. What is over it is not handed on, for who
@@ -43,11 +35,11 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 		}
 		return 0, errHollow
 	}
-	if limit := b.limit.Load(); limit > 0 && (b.used.Load() > limit || b.names.Load() > maxNames) {
+	if limit := b.limit.Load(); limit > 0 && (b.used.Load() > limit || b.names.Load() > hostcmd.MaxNames) {
 		if b.s != nil {
-			b.s.abort(tooLong(errLongFolder))
+			b.s.abort(tooLong(hostcmd.ErrLongFolder))
 		}
-		return 0, errLongFolder
+		return 0, hostcmd.ErrLongFolder
 	}
 	return n, err
 }
@@ -56,7 +48,7 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 func (b *budgetReader) begin() (end func()) {
 	b.used.Store(0)
 	b.names.Store(0)
-	b.limit.Store(maxListing)
+	b.limit.Store(hostcmd.MaxListing)
 	return func() { b.limit.Store(0) }
 }
 
@@ -126,7 +118,7 @@ func (c *answerCounter) counted() int64 {
 
 // endIfEndless ends the session if an error says that its peer goes on and on.
 func endIfEndless(s *Session, err error) error {
-	if errors.Is(err, errLongFolder) {
+	if errors.Is(err, hostcmd.ErrLongFolder) {
 		s.abort(tooLong(err))
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rtmtgrab/fetch/hostconn/hostcmd"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/testserver"
@@ -42,11 +43,11 @@ func TestClock(t *testing.T) {
 // A folder without an end is given up, not held in memory.
 func TestEndlessFolder(t *testing.T) {
 	b := &budgetReader{r: endless{}}
-	b.limit.Store(maxListing)
+	b.limit.Store(hostcmd.MaxListing)
 	buf := make([]byte, 1<<20)
 	for range 100 {
 		if _, err := b.Read(buf); err != nil {
-			if !errors.Is(err, errLongFolder) {
+			if !errors.Is(err, hostcmd.ErrLongFolder) {
 				t.Error(err)
 			}
 			return

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"internal/analysis"},
 	{"internal/advice", "internal/fleet/alerts"},
 	{"internal/cucm/gather", "internal/diagnostics", "fetch", "internal/incident/runner", "mailwatch", "internal/export", "internal/report", "internal/collector/control", "internal/collector/gate", "internal/collector/incoming", "internal/collector/notify/channel", "internal/fleet/member", "internal/fleet/events", "internal/fleet/sight"},
-	{"fetch/ring", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
+	{"fetch/ring", "internal/incident/manifest", "internal/sources", "internal/prt/filing", "internal/drill", "internal/handover/sink/mail", "internal/handover"},
 	{"fetch/logset", "internal/fleet/directory", "internal/fleet/logins", "internal/fleet/outbox", "internal/incident/triage", "internal/incident/material", "bundle", "internal/registration", "internal/proof", "internal/smtpout"},
 	{"internal/registration/hear"},
 	{"fetch/hostconn", "internal/registration/judge", "internal/handover/sink/cxd"},

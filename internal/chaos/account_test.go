@@ -11,7 +11,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 // settle waits until every alert is in the store and every incident is sealed.
@@ -129,7 +129,7 @@ func (r *rig) members(st *incident.Store, a *accounts) map[string][]string {
 		a.incidents++
 		in, err := st.Load(l.Incident)
 		r.check(err)
-		man, err := runner.Manifest(st, in)
+		man, err := manifest.Of(st, in)
 		r.check(err)
 		if len(in.Revisions) != 1 {
 			r.t.Errorf("incident %s has %d revisions", in.ID, len(in.Revisions))

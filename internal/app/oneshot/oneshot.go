@@ -30,6 +30,7 @@ import (
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/version"
@@ -279,7 +280,7 @@ func ManifestOf(store *incident.Store, in incident.Incident) (evidence.Manifest,
 			return m, nil
 		}
 	}
-	return runner.Manifest(store, in)
+	return manifest.Of(store, in)
 }
 
 // Retry retries an incident. That nothing is to be had is said and no error.
@@ -294,7 +295,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	switch {
 	case errors.Is(err, runner.ErrComplete):
 		e.Say("%v", err)
-	case errors.Is(err, runner.ErrLess):
+	case errors.Is(err, manifest.ErrLess):
 		e.Say("no change: %v", err)
 	case errors.Is(err, runner.ErrNoReport):
 		e.Say("%v", err)

@@ -18,7 +18,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/redact"
 	"rtmtgrab/internal/sshdial"
 	"rtmtgrab/internal/wiring"
@@ -157,7 +157,7 @@ func (n *hostNotes) Recall(store *incident.Store) {
 		if err != nil || in.Kind == incident.KindDrill {
 			continue
 		}
-		m, err := runner.Manifest(store, in)
+		m, err := manifest.Of(store, in)
 		if err != nil {
 			continue
 		}

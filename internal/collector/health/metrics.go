@@ -7,6 +7,7 @@ import (
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/runner"
 	"rtmtgrab/mailwatch"
 )
@@ -101,7 +102,7 @@ func (m *Metrics) Event(e runner.Event, store *incident.Store) {
 		m.incidents.WithLabelValues("sealed").Inc()
 		m.sealed.WithLabelValues(string(e.Coverage)).Inc()
 		if in, err := store.Load(e.Key); err == nil {
-			if doc, err := runner.Manifest(store, in); err == nil {
+			if doc, err := manifest.Of(store, in); err == nil {
 				m.bundle(doc)
 			}
 		}

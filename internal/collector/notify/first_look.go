@@ -14,7 +14,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/incident/runner"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 // A first look reads what the first pass copied, for the first notice. It takes no
@@ -103,7 +103,7 @@ func (s *incidentNotifier) firstVerdict(ctx context.Context, in incident.Inciden
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	m, err := runner.Manifest(s.store, in)
+	m, err := manifest.Of(s.store, in)
 	if err != nil {
 		return nil, err
 	}

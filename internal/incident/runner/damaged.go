@@ -6,6 +6,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 // resume reads what is known of a host. A record that is damaged costs that host's row
@@ -32,7 +33,7 @@ func (h *hostRun) resume(ref incident.HostRef) (err error) {
 	if !u.inc.ReportOnly() {
 		return nil
 	}
-	last, err := lastManifest(u.r.Store, u.inc)
+	last, err := manifest.Last(u.r.Store, u.inc)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/triage"
 )
 
@@ -67,7 +68,7 @@ func (p *fakePuller) Pass(ctx context.Context, q Pass) (evidence.Host, error) {
 	}
 	if script != nil {
 		if err := script(ctx, n, q); err != nil {
-			row := stretched(p.row, q.Asked, q.Asked)
+			row := manifest.Stretched(p.row, q.Asked, q.Asked)
 			row.Error = err.Error()
 			return row, err
 		}

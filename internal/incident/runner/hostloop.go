@@ -12,6 +12,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 // A Pass asks a Puller for what there is of a window by now.
@@ -238,7 +239,7 @@ func (h *hostRun) stretch(ctx context.Context, w evidence.Window) {
 	h.run.mu.Lock()
 	same := incident.SameWindow(h.state.Judged, w)
 	if !same {
-		h.state.Result = stretched(h.state.Result, h.state.Judged, w)
+		h.state.Result = manifest.Stretched(h.state.Result, h.state.Judged, w)
 		h.state.Judged, h.saved = w, false
 	}
 	h.run.mu.Unlock()

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/material"
 )
 
@@ -29,7 +29,7 @@ func (u materials) addTo(ctx context.Context, work string, m *evidence.Manifest,
 	if err := u.r.Store.Remove(work); err != nil {
 		return "", err
 	}
-	last, err := lastManifest(u.r.Store, u.inc)
+	last, err := manifest.Last(u.r.Store, u.inc)
 	if err != nil {
 		return "", err
 	}
@@ -40,7 +40,7 @@ func (u materials) addTo(ctx context.Context, work string, m *evidence.Manifest,
 		if gone := goneNote(state); gone != "" && !slices.Contains(next.Notes, gone) {
 			next.Notes = append(slices.Clone(next.Notes), gone)
 		}
-		err = errors.Join(keepsMaterial(last, next), u.fromEarlier(ctx, work, state, next, job))
+		err = errors.Join(manifest.KeepsMaterial(last, next), u.fromEarlier(ctx, work, state, next, job))
 	}
 	switch {
 	case err != nil && (last != nil || ctx.Err() != nil):
@@ -140,60 +140,6 @@ func (job *SealJob) unpacked(dir string, m evidence.Manifest) {
 		}
 		return os.Open(inFolder(dir, m.Alerts[i].File))
 	}
-}
-
-// lateManifest is that of a revision that only adds what came late: what is said of the
-// hosts is what the revision before says.
-func lateManifest(last *evidence.Manifest, in incident.Incident, now time.Time, version string) (evidence.Manifest, error) {
-	if last == nil {
-		return evidence.Manifest{}, fmt.Errorf("revision %d of %s: there is none before it", in.Revision, in.ID)
-	}
-	m := *last
-	m.Revision, m.Case, m.Grab, m.Timing.Sealed = in.Revision, in.Case, version, now
-	before := in.Revisions[len(in.Revisions)-1]
-	m.Notes = append(slices.Clone(m.Notes),
-		fmt.Sprintf("revision %d, sealed %s, was %s: this one has everything it had", before.Revision, stamp(before.Sealed), before.Coverage),
-		fmt.Sprintf("revision %d adds what came of CUCM or phones since; the logs of the Expressways are those of revision %d, byte for byte", in.Revision, before.Revision))
-	return m, nil
-}
-
-// keepsMaterial is keepsAll for what came of CUCM and phones.
-func keepsMaterial(last *evidence.Manifest, m evidence.Manifest) error {
-	if last == nil {
-		return nil
-	}
-	has := map[string]int64{}
-	for _, f := range materialOf(m) {
-		has[f.Name] = f.Bytes
-	}
-	for _, f := range materialOf(*last) {
-		if n, ok := has[f.Name]; !ok || n < f.Bytes {
-			return fmt.Errorf("revision %d: %w: %s had %d bytes and has %d", m.Revision, ErrLess, f.Name, f.Bytes, n)
-		}
-	}
-	return nil
-}
-
-// materialOf are the files of CUCM and phones that a manifest names.
-func materialOf(m evidence.Manifest) (list []material.File) {
-	for _, c := range m.CUCM {
-		for _, n := range c.Nodes {
-			for _, f := range n.Files {
-				if f.Path != "" {
-					list = append(list, material.File{Name: f.Path, Bytes: f.Bytes})
-				}
-			}
-		}
-	}
-	for _, d := range m.Diagnostics {
-		if d.Path != "" {
-			list = append(list, material.File{Name: d.Path, Bytes: d.Bytes})
-		}
-	}
-	for _, p := range m.PRTs {
-		list = append(list, material.File{Name: p.Path, Bytes: p.Bytes})
-	}
-	return list
 }
 
 // mustReport reports whether a bundle without a report is no use: the one before is the same but

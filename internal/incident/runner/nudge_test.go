@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/incidenttest"
 )
 
@@ -72,7 +73,7 @@ func TestBy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Manifest(b.st, in)
+		m, err := manifest.Of(b.st, in)
 		if err != nil || m.Reason != "by hand" || !strings.Contains(strings.Join(m.Notes, "\n"), "requested by alice (uid 1000)") {
 			t.Errorf("%+v %v", m, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 func request() Request {
@@ -39,7 +40,7 @@ func TestOnce(t *testing.T) {
 		if !regexp.MustCompile(`^20000101T000000Z-hq-[0-9a-f]{6}$`).MatchString(in.ID) || in.Bundle != filepath.Join(q.Out, in.ID+".zip") || in.Coverage != evidence.Complete {
 			t.Errorf("%+v", in)
 		}
-		m, err := Manifest(b.st, in)
+		m, err := manifest.Of(b.st, in)
 		if err != nil || m.Reason != "by hand" || m.Case != "42" || len(m.PhonesNamed) != 1 || m.Timing.Claimed.IsZero() || !m.Timing.Alert.IsZero() {
 			t.Errorf("%+v, %v", m, err)
 		}
@@ -187,7 +188,7 @@ func TestRetryMakesALaterRevision(t *testing.T) {
 		if len(b.bundles()) != 2 || len(in.Revisions) != 2 || in.Revisions[0].Bundle != first {
 			t.Errorf("bundles %v, revisions %+v", b.bundles(), in.Revisions)
 		}
-		m, err := Manifest(b.st, in)
+		m, err := manifest.Of(b.st, in)
 		if err != nil || !hasNote(m.Notes, "revision 1, sealed") {
 			t.Errorf("notes %v, %v", m.Notes, err)
 		}
@@ -211,7 +212,7 @@ func TestRetryNeverHoldsLess(t *testing.T) {
 		}
 		b.hosts["expc01"].after = func(h *evidence.Host) { h.Files[0].Bytes = 1 }
 		got, err := b.r.Retry(t.Context(), in.ID, RetryRequest{})
-		if !errors.Is(err, ErrLess) || got.State != incident.Sealed || got.Revision != 1 || got.Bundle != in.Bundle || len(b.bundles()) != 1 {
+		if !errors.Is(err, manifest.ErrLess) || got.State != incident.Sealed || got.Revision != 1 || got.Bundle != in.Bundle || len(b.bundles()) != 1 {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})

@@ -285,27 +285,6 @@ func (u *run) sealedAs(in *incident.Incident) {
 	}
 }
 
-// fleetNotes say in the manifest what other collectors have to do with the incident.
-func fleetNotes(in incident.Incident) (notes []string) {
-	f := in.Fleet
-	if f.Unclaimed {
-		notes = append(notes, "unclaimed: sealed while no hub of the fleet could be asked; another collector of the site may have sealed the same alerts")
-	}
-	for _, l := range f.SupplementOf {
-		if f.InPlace {
-			notes = append(notes, fmt.Sprintf("in place of incident %s, which has its alerts and the same logs, and was not delivered when nothing more was heard of that collector", incident.LinkWords(l)))
-			continue
-		}
-		notes = append(notes, fmt.Sprintf("supplement of incident %s, which has its alerts: this bundle has logs that the other lacks", incident.LinkWords(l)))
-	}
-	for _, e := range f.Elsewhere {
-		if len(f.SupplementOf) == 0 {
-			notes = append(notes, fmt.Sprintf("alert %.12s is in incident %s, not in this one", e.Alert, incident.LinkWords(e.Link)))
-		}
-	}
-	return notes
-}
-
 // given removes an incident that others have. Its lock is free.
 func (r *Runner) given(table *incident.Table, key string) error {
 	in, err := table.Get(key)

@@ -14,6 +14,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/redact"
 )
 
@@ -109,7 +110,7 @@ func (u *run) lacking(h *hostRun, w evidence.Window) evidence.Host {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if h.state.Result.Host != "" {
-		return stretched(h.state.Result, h.state.Judged, w)
+		return manifest.Stretched(h.state.Result, h.state.Judged, w)
 	}
 	none := evidence.Host{Host: h.ref.Name, Role: h.ref.Role, Address: h.ref.Address, ClockFrom: "none"}
 	return evidence.Lacking(none, u.families, w, evidence.ReasonUnreachable)

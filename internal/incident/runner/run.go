@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/material"
 )
 
@@ -298,7 +299,7 @@ func (u *run) lateInVain(why error) error {
 }
 
 // inVain reports whether a retry ended without a revision, and an incident as it was.
-func inVain(err error) bool { return errors.Is(err, ErrLess) || errors.Is(err, ErrNoReport) }
+func inVain(err error) bool { return errors.Is(err, manifest.ErrLess) || errors.Is(err, ErrNoReport) }
 
 // fail writes down that nobody works at the incident, and why.
 func (u *run) fail(err error) {

@@ -13,6 +13,7 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/incidenttest"
 )
 
@@ -31,7 +32,7 @@ func TestTwoPasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, err := Manifest(b.st, open); err != nil || len(m.Hosts) != 2 || m.Hosts[0].Files[0].Bytes == 0 {
+		if m, err := manifest.Of(b.st, open); err != nil || len(m.Hosts) != 2 || m.Hosts[0].Files[0].Bytes == 0 {
 			t.Errorf("after the first pass show has %+v, %v", m, err)
 		}
 		time.Sleep(5 * time.Minute)

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/material"
 )
 
@@ -65,26 +66,23 @@ var ErrNoReport = errors.New("the report cannot be made this time either")
 // errTaken says that another bundle lies where that of the revision would.
 var errTaken = errors.New("another bundle lies in its place")
 
-// ErrLess says that a retry would hold less than the revision before it.
-var ErrLess = errors.New("it would have less than the revision before it")
-
 // build is the manifest of a frozen incident.
 func (u *run) build(in incident.Incident) (evidence.Manifest, error) {
 	now := u.r.now().UTC().Round(0)
-	last, err := lastManifest(u.r.Store, in)
+	last, err := manifest.Last(u.r.Store, in)
 	if err != nil {
 		return evidence.Manifest{}, err
 	}
 	if in.Late {
-		return lateManifest(last, in, now, u.r.Version)
+		return manifest.Late(last, in, now, u.r.Version)
 	}
-	m, err := assemble(u.r.Store, in, u.states(), u.r.addresses())
+	m, err := manifest.Assemble(u.r.Store, in, u.states(), u.r.addresses())
 	if err != nil {
 		return m, err
 	}
 	m.Timing.Sealed, m.Grab = now, u.r.Version
-	judgeSilence(&m, last, u.r.Growth)
-	return m, keepsAll(last, m)
+	manifest.JudgeSilence(&m, last, u.r.Growth)
+	return m, manifest.KeepsAll(last, m)
 }
 
 // seal makes the bundle of a frozen incident, or adopts the one that is there,

@@ -1,4 +1,4 @@
-package runner
+package manifest
 
 import (
 	"fmt"
@@ -7,14 +7,13 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
-	"rtmtgrab/internal/incident"
 )
 
-// judgeSilence looks at what was read and holds nothing: where the log always has records,
+// JudgeSilence looks at what was read and holds nothing: where the log always has records,
 // or the host's clock leapt, it is missing; otherwise a note says that it may be right. last
 // is the manifest of the revision before, nil if there is none: what was judged stays, for
 // the history has gone on since.
-func judgeSilence(m *evidence.Manifest, last *evidence.Manifest, book *growth.Book) {
+func JudgeSilence(m *evidence.Manifest, last *evidence.Manifest, book *growth.Book) {
 	for i := range m.Hosts {
 		h := &m.Hosts[i]
 		for j := range h.Files {
@@ -157,38 +156,6 @@ func fileOf(m *evidence.Manifest, host, family string) *evidence.File {
 		for j := range m.Hosts[i].Files {
 			if f := &m.Hosts[i].Files[j]; m.Hosts[i].Host == host && f.Family == family {
 				return f
-			}
-		}
-	}
-	return nil
-}
-
-// lastManifest is that of the revision before; nil: there is none.
-func lastManifest(st *incident.Store, in incident.Incident) (*evidence.Manifest, error) {
-	if len(in.Revisions) == 0 {
-		return nil, nil
-	}
-	last := in.Revisions[len(in.Revisions)-1].Revision
-	m, err := st.ManifestFile(in.Key, last).Read()
-	if err != nil {
-		return nil, fmt.Errorf("compare with revision %d: %w", last, err)
-	}
-	return &m, nil
-}
-
-// keepsAll refuses a revision that holds less than the one before it.
-func keepsAll(last *evidence.Manifest, m evidence.Manifest) error {
-	if last == nil {
-		return nil
-	}
-	for _, h := range last.Hosts {
-		for _, f := range h.Files {
-			got := int64(0)
-			if now := fileOf(&m, h.Host, f.Family); now != nil {
-				got = now.Bytes
-			}
-			if got < f.Bytes {
-				return fmt.Errorf("revision %d: %w: %s of %s had %d bytes and has %d", m.Revision, ErrLess, f.Family, h.Host, f.Bytes, got)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package runner
+package manifest
 
 import (
 	"path/filepath"
@@ -43,7 +43,7 @@ func silenceManifest(missing ...evidence.Span) evidence.Manifest {
 
 func TestJudgeSilence(t *testing.T) {
 	silent := silenceManifest()
-	judgeSilence(&silent, nil, silenceBook(t, false))
+	JudgeSilence(&silent, nil, silenceBook(t, false))
 	f := silent.Hosts[0].Files[0]
 	if silent.Coverage != evidence.Partial || f.Coverage != evidence.Partial || len(f.Missing) != 1 || f.Missing[0].Reason != evidence.ReasonSilent || len(silent.Notes) != 0 || silent.Hosts[0].Files[1].Coverage != evidence.Complete {
 		t.Errorf("%+v", silent)
@@ -51,22 +51,22 @@ func TestJudgeSilence(t *testing.T) {
 
 	// A retry keeps what was judged, whatever is known by then, until there are records.
 	again := silenceManifest()
-	judgeSilence(&again, &silent, nil)
+	JudgeSilence(&again, &silent, nil)
 	if again.Coverage != evidence.Partial || len(again.Hosts[0].Files[0].Missing) != 1 {
 		t.Errorf("%+v", again)
 	}
 	found := silenceManifest()
 	found.Hosts[0].Files[0].First, found.Hosts[0].Files[0].Last = found.Hosts[0].Files[1].First, found.Hosts[0].Files[1].Last
-	judgeSilence(&found, &silent, silenceBook(t, false))
+	JudgeSilence(&found, &silent, silenceBook(t, false))
 	if found.Coverage != evidence.Complete || len(found.Notes) != 0 {
 		t.Errorf("%+v", found)
 	}
 
 	// Without a history it is complete, with a note, and stays so.
 	noted := silenceManifest()
-	judgeSilence(&noted, nil, nil)
+	JudgeSilence(&noted, nil, nil)
 	later := silenceManifest()
-	judgeSilence(&later, &noted, silenceBook(t, false))
+	JudgeSilence(&later, &noted, silenceBook(t, false))
 	for _, m := range []evidence.Manifest{noted, later} {
 		if m.Coverage != evidence.Complete || len(m.Notes) != 1 || m.Notes[0] != "network_log of h has no record in the window; it is not known whether it should" {
 			t.Errorf("%+v", m)
@@ -76,7 +76,7 @@ func TestJudgeSilence(t *testing.T) {
 	// What is known to be missing stays missing for its own reason; what is lost is lost.
 	w := silent.Asked
 	part := silenceManifest(evidence.Span{Since: w.Since.Add(time.Minute), Until: w.Since.Add(3 * time.Minute), Reason: evidence.ReasonRotated})
-	judgeSilence(&part, nil, silenceBook(t, false))
+	JudgeSilence(&part, nil, silenceBook(t, false))
 	reasons := ""
 	for _, s := range part.Hosts[0].Files[0].Missing {
 		reasons += s.Reason + " " + s.Until.Sub(s.Since).String() + ","
@@ -85,7 +85,7 @@ func TestJudgeSilence(t *testing.T) {
 		t.Error(reasons)
 	}
 	lost := silenceManifest(evidence.Span{Since: w.Since, Until: w.Until, Reason: evidence.ReasonUnreachable})
-	judgeSilence(&lost, nil, silenceBook(t, false))
+	JudgeSilence(&lost, nil, silenceBook(t, false))
 	if f := lost.Hosts[0].Files[0]; f.Coverage != evidence.Lost || len(f.Missing) != 1 {
 		t.Errorf("%+v", f)
 	}
@@ -98,7 +98,7 @@ func TestJudgeLeap(t *testing.T) {
 		m.Hosts[0].ClockOffsetMS = &used
 		at := m.Asked.Since.Add(time.Minute + time.Duration(used)*time.Millisecond)
 		m.Hosts[0].Files[1].First, m.Hosts[0].Files[1].Last = &at, &at
-		judgeSilence(&m, nil, silenceBook(t, true))
+		JudgeSilence(&m, nil, silenceBook(t, true))
 		f := m.Hosts[0].Files[1]
 		if len(f.Missing) != 1 || f.Missing[0].Reason != evidence.ReasonSilent || f.Missing[0].Until.Sub(f.Missing[0].Since).String() != want || m.Coverage != evidence.Partial {
 			t.Errorf("cut by %d ms: %+v", used, f)

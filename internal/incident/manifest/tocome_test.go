@@ -1,4 +1,4 @@
-package runner
+package manifest
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ func TestToCome(t *testing.T) {
 		if err := st.SaveHost(in.Key, "expc01", incident.HostState{Result: row, Judged: asked, Attempts: []incident.Attempt{{Began: min(15)}}}); err != nil {
 			t.Fatal(err)
 		}
-		m, err := Manifest(st, in)
+		m, err := Of(st, in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,10 +47,10 @@ func TestToCome(t *testing.T) {
 		frozen.Frozen = true
 		stopped := frozen
 		stopped.Stopped = min(16)
-		if m, err = Manifest(st, stopped); err != nil || spansOf(m.Hosts[0]) != c.want {
+		if m, err = Of(st, stopped); err != nil || spansOf(m.Hosts[0]) != c.want {
 			t.Errorf("%s: stopped by hand it lacks %s, %v", name, spansOf(m.Hosts[0]), err)
 		}
-		if m, err = Manifest(st, frozen); err != nil || spansOf(m.Hosts[0]) == c.want && c.reason != evidence.ReasonLogin {
+		if m, err = Of(st, frozen); err != nil || spansOf(m.Hosts[0]) == c.want && c.reason != evidence.ReasonLogin {
 			t.Errorf("%s: frozen it lacks %s, %v", name, spansOf(m.Hosts[0]), err)
 		}
 	}

@@ -1,9 +1,8 @@
-package runner
+package manifest
 
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ func draft(st *incident.Store, in incident.Incident) (evidence.Manifest, error) 
 		}
 		states = append(states, h)
 	}
-	m, err := assemble(st, in, states, nil)
+	m, err := Assemble(st, in, states, nil)
 	if !in.Frozen && in.Stopped.IsZero() {
 		toCome(&m, states)
 	}
@@ -69,9 +68,9 @@ func endToCome(missing []evidence.Span, asked evidence.Window, looked time.Time)
 	return evidence.Merge(asked, split)
 }
 
-// assemble makes the manifest of what is known: states are the hosts' in the order
+// Assemble makes the manifest of what is known: states are the hosts' in the order
 // of in.Hosts, configured holds the addresses of all configured hosts.
-func assemble(st *incident.Store, in incident.Incident, states []incident.HostState, configured []string) (evidence.Manifest, error) {
+func Assemble(st *incident.Store, in incident.Incident, states []incident.HostState, configured []string) (evidence.Manifest, error) {
 	m := evidence.Manifest{
 		Incident: in.ID, Revision: in.Revision, Site: in.Site, TimeZone: in.TimeZone, Reason: in.Reason, Case: in.Case,
 		PhonesNamed: in.Phones, Asked: in.Asked, RequestedBy: evidence.Printable(cmp.Or(in.By, in.User), 100),
@@ -89,7 +88,7 @@ func assemble(st *incident.Store, in incident.Incident, states []incident.HostSt
 			result = evidence.Host{Host: ref.Name, Role: ref.Role, Address: ref.Address, ClockFrom: "none", Error: "not asked yet"}
 			result = evidence.Lacking(result, in.Families, in.Asked, evidence.ReasonUnreachable)
 		case !incident.SameWindow(h.Judged, in.Asked):
-			result = stretched(result, h.Judged, in.Asked)
+			result = Stretched(result, h.Judged, in.Asked)
 		}
 		result.Files = slices.Clone(result.Files)
 		if n := len(h.Attempts); n > 0 {
@@ -141,119 +140,9 @@ func addAlerts(st *incident.Store, m *evidence.Manifest, in incident.Incident) e
 	return nil
 }
 
-func incidentNotes(in incident.Incident) []string {
-	var notes []string
-	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
-	if in.By != "" {
-		add("requested by %s through grab watch", evidence.Printable(in.By, 100))
-	}
-	if n := len(in.Members); n > 1 {
-		news := 0
-		for _, m := range in.Members[1:] {
-			if m.Why != incident.WhyJoined {
-				news++
-			}
-		}
-		add("%d more alerts joined this incident, %d of them with news", n-1, news)
-	}
-	if !in.Opened.Since.IsZero() && !incident.SameWindow(in.Opened, in.Asked) {
-		add("the window was %s to %s when the first host was asked; later alerts widened it", stamp(in.Opened.Since), stamp(in.Opened.Until))
-	}
-	if len(in.Aliases) > 0 {
-		add("this incident was also known as %s", strings.Join(in.Aliases, ", "))
-	}
-	if n := in.Starts - len(in.Revisions); n > 1 {
-		add("work on this incident was interrupted and resumed %d times", n-1)
-	}
-	for _, n := range in.Unrecorded() {
-		add("revision %d was there already, sealed by a record that is lost: what it has is not in this one", n)
-	}
-	for _, r := range in.Revisions {
-		if r.Found {
-			continue
-		}
-		add("revision %d, sealed %s, was %s: this one has everything it had", r.Revision, stamp(r.Sealed), r.Coverage)
-	}
-	return notes
-}
-
-func hostNotes(states []incident.HostState) []string {
-	var notes []string
-	for _, h := range states {
-		for _, n := range h.Result.Notes {
-			notes = append(notes, h.Result.Host+": "+n)
-		}
-		bad, first := 0, ""
-		for _, a := range h.Attempts {
-			if a.Error != "" {
-				if bad++; bad == 1 {
-					first = a.Error
-				}
-			}
-		}
-		cause := evidence.Unnamed(h.Result.Host, first)
-		switch name, known := h.Result.Host+": ", first == h.Result.Error; {
-		case bad == 0, bad == 1 && known: // its row says it
-		case bad == 1:
-			notes = append(notes, name+"one attempt failed: "+cause)
-		case known:
-			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed", name, bad, len(h.Attempts)))
-		default:
-			notes = append(notes, fmt.Sprintf("%s%d of %d attempts failed; the first: %s", name, bad, len(h.Attempts), cause))
-		}
-	}
-	return notes
-}
-
-// unknownPeers names the peers that logs mention and no host configures.
-func unknownPeers(hosts []evidence.Host, refs []incident.HostRef, configured []string) []string {
-	known := map[string]bool{}
-	for _, a := range configured {
-		known[bareAddress(a)] = true
-	}
-	for _, r := range refs {
-		known[bareAddress(r.Address)] = true
-	}
-	for _, r := range hosts {
-		known[bareAddress(r.Address)] = true
-		for _, a := range r.OwnAddresses {
-			known[bareAddress(a)] = true
-		}
-	}
-	by := map[string][]string{}
-	for _, r := range hosts {
-		for _, a := range r.PeersNamed {
-			if a = bareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
-				by[a] = append(by[a], r.Host)
-			}
-		}
-	}
-	var notes []string
-	for a, names := range by {
-		notes = append(notes, fmt.Sprintf("peer %s appears in the logs of %s but is not configured: its logs are not in this bundle", evidence.Printable(a, 100), strings.Join(names, ", ")))
-	}
-	slices.Sort(notes)
-	return notes
-}
-
-// bareAddress is an address or name without its port, folded.
-func bareAddress(a string) string {
-	a = strings.ToLower(strings.TrimSpace(a))
-	if ap, err := netip.ParseAddrPort(a); err == nil {
-		return ap.Addr().Unmap().String()
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil {
-		return ip.Unmap().String()
-	}
-	host, _, _ := strings.Cut(a, ":")
-	return strings.TrimSuffix(host, ".")
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// stretched says of a result that was judged against was that nothing was got of what
+// Stretched says of a result that was judged against was that nothing was got of what
 // a wider window has more.
-func stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
+func Stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
 	files := make([]evidence.File, len(result.Files))
 	copy(files, result.Files)
 	for i := range files {
@@ -271,9 +160,9 @@ func stretched(result evidence.Host, was, w evidence.Window) evidence.Host {
 	return result
 }
 
-// Manifest reads the manifest of the incident's newest sealed (or sealing)
+// Of reads the manifest of the incident's newest sealed (or sealing)
 // revision, or drafts one of what was got so far.
-func Manifest(st *incident.Store, in incident.Incident) (evidence.Manifest, error) {
+func Of(st *incident.Store, in incident.Incident) (evidence.Manifest, error) {
 	if in.Frozen {
 		m, there, err := st.ManifestFile(in.Key, in.Revision).Load()
 		if there || err != nil {
