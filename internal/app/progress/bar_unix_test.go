@@ -64,3 +64,23 @@ func TestBarsEnd(t *testing.T) {
 		})
 	}
 }
+
+// A terminal that was halted holds nobody up: neither bars nor lines.
+func TestHaltedTerminal(t *testing.T) {
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 100}); err != nil {
+		t.Fatal(err)
+	}
+	d := New(tty)
+	for i := range int64(500) {
+		d.Say("%s", strings.Repeat("x", 1000))
+		d.Fetched(fetch.Progress{Host: "expc01", Total: 500, Done: i})
+	}
+	d.Close()
+	master.Close() // who waits to write is let go
+	<-d.done
+	tty.Close()
+}

@@ -2,8 +2,10 @@ package progress
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rtmtgrab/fetch"
@@ -58,6 +60,21 @@ func TestLines(t *testing.T) {
 	if got, want := out.String(), "expc01: files open\nexpc01: copying 1.0 MiB\nsealing, coverage partial\n"; got != want {
 		t.Errorf("%q", strings.ReplaceAll(got, want, "…"))
 	}
+}
+
+// Who tells it something goes on although nobody reads the screen, and so does the end.
+func TestUnreadScreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, to := io.Pipe()
+		d := New(to)
+		for range 3 * mostWords {
+			d.Fetched(fetch.Progress{Host: "expc01", Total: 1 << 20})
+			d.Event(runner.Event{What: runner.EventHeld, Host: "expc01"})
+		}
+		d.Close()
+		r.Close()
+		<-d.done
+	})
 }
 
 // A cause is said once for as long as it stays the same, without the host's name twice; and

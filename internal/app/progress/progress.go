@@ -3,7 +3,9 @@
 // step.
 //
 // Its bars end when the grab is sealed or Close is called, whether or not what they
-// counted came to its end. It knows nothing of how logs are copied.
+// counted came to its end. Nobody who tells a Display something waits for the terminal: it
+// may be halted (Ctrl-S), and the logs go on being overwritten. It knows nothing of how
+// logs are copied.
 package progress
 
 import (
@@ -11,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -23,12 +24,9 @@ import (
 	"rtmtgrab/internal/incident/runner"
 )
 
-// A Display shows one grab. It is safe for concurrent use.
-type Display struct {
-	to  io.Writer
-	now func() time.Time
-
-	mu    sync.Mutex
+// A screen is what a Display draws on. Its goroutine alone uses it.
+type screen struct {
+	to    io.Writer
 	bars  *mpb.Progress // nil: no terminal, or the bars have ended
 	hosts map[string]*host
 	sum   *bar // nil: one host, or none
@@ -42,23 +40,16 @@ type host struct {
 	bar  *bar
 }
 
-// New shows a grab on to.
-func New(to io.Writer) *Display {
-	d := &Display{to: to, now: time.Now, hosts: map[string]*host{}, causes: map[string]string{}}
+func newScreen(to io.Writer) *screen {
+	d := &screen{to: to, hosts: map[string]*host{}, causes: map[string]string{}}
 	if f, ok := to.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		d.bars = mpb.New(mpb.WithOutput(f), mpb.WithWidth(barWidth))
 	}
 	return d
 }
 
-// Say writes a line above the bars.
-func (d *Display) Say(format string, args ...any) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.say(format, args...)
-}
-
-func (d *Display) say(format string, args ...any) {
+// say writes a line above the bars.
+func (d *screen) say(format string, args ...any) {
 	to := d.to
 	if d.bars != nil {
 		to = d.bars
@@ -66,16 +57,14 @@ func (d *Display) say(format string, args ...any) {
 	fmt.Fprintf(to, format+"\n", args...)
 }
 
-// Fetched says how much a host is about to give, then moves its bar.
-func (d *Display) Fetched(f fetch.Progress) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// fetched says how much a host is about to give, then moves its bar.
+func (d *screen) fetched(f fetch.Progress, now func() time.Time, at time.Time) {
 	h := d.hosts[f.Host]
 	if h == nil {
 		h = &host{said: -1}
 		d.hosts[f.Host] = h
 	}
-	h.update(f, d.now())
+	h.update(f, at)
 	if f.Done == 0 && f.Total > 0 && h.said != f.Total {
 		h.said = f.Total
 		d.say("%s: copying %s", f.Host, human.Size(f.Total))
@@ -84,10 +73,10 @@ func (d *Display) Fetched(f fetch.Progress) {
 		return
 	}
 	if h.bar == nil {
-		h.bar = newBar(d.bars, f.Host, d.now)
+		h.bar = newBar(d.bars, f.Host, now)
 	}
 	if d.sum == nil && d.shown() > 1 {
-		d.sum = newBar(d.bars, "all hosts", d.now)
+		d.sum = newBar(d.bars, "all hosts", now)
 	}
 	h.bar.show(h.count)
 	if d.sum != nil {
@@ -96,7 +85,7 @@ func (d *Display) Fetched(f fetch.Progress) {
 }
 
 // shown is how many hosts have a bar.
-func (d *Display) shown() (n int) {
+func (d *screen) shown() (n int) {
 	for _, h := range d.hosts {
 		if h.bar != nil {
 			n++
@@ -106,17 +95,15 @@ func (d *Display) shown() (n int) {
 }
 
 // total is the sum over the hosts.
-func (d *Display) total() (sum count) {
+func (d *screen) total() (sum count) {
 	for _, h := range d.hosts {
 		sum.add(h.count)
 	}
 	return sum
 }
 
-// Event says what a step came to.
-func (d *Display) Event(e runner.Event) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// event says what a step came to.
+func (d *screen) event(e runner.Event, now time.Time) {
 	switch e.What {
 	case runner.EventHeld:
 		d.say("%s: files open", e.Host)
@@ -131,7 +118,7 @@ func (d *Display) Event(e runner.Event) {
 			d.failed(e.Host, evidence.Unnamed(e.Host, human.OneLine(e.Err)))
 		}
 	case runner.EventFirstPass:
-		if left := e.Window.Until.Sub(d.now()); left >= time.Second {
+		if left := e.Window.Until.Sub(now); left >= time.Second {
 			d.say("waiting %s for the end of the window", human.Span(left.Round(time.Second)))
 		}
 	case runner.EventFull:
@@ -143,22 +130,15 @@ func (d *Display) Event(e runner.Event) {
 }
 
 // failed says why an attempt at a host failed, again only if it is for another cause.
-func (d *Display) failed(host, why string) {
+func (d *screen) failed(host, why string) {
 	if d.causes[host] != why {
 		d.causes[host] = why
 		d.say("%s: %s", host, human.Local().Say(why))
 	}
 }
 
-// Close ends the bars. It has to be called, also after a failure.
-func (d *Display) Close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.endBars()
-}
-
 // endBars leaves the bars as they are: who copied less than was planned has no full one.
-func (d *Display) endBars() {
+func (d *screen) endBars() {
 	if d.bars == nil {
 		return
 	}
