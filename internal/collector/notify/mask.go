@@ -15,17 +15,17 @@ import (
 // maskWait is how long a map is waited for. The notice is tried again later.
 const maskWait = 20 * time.Second
 
-// masking is how a configuration's notices are masked; nil: not.
-func masking(cfg *config.Config, store string) func(channel.Notice) (channel.Notice, error) {
+// masking is how a configuration's notices are masked.
+func masking(cfg *config.Config, store string) channel.Masking {
 	if cfg.Notify.Mask == config.MaskNone {
-		return nil
+		return channel.Masking{Strength: cfg.Notify.Mask}
 	}
 	strength := mask.Credentials
 	if cfg.Notify.Mask == config.MaskIdentities {
 		strength = mask.Identities
 	}
 	m, known := &masker.Masker{Store: store}, namesIn(cfg)
-	return func(n channel.Notice) (channel.Notice, error) {
+	return channel.Masking{Strength: cfg.Notify.Mask, Do: func(n channel.Notice) (channel.Notice, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), maskWait)
 		defer cancel()
 		if strength == mask.Identities {
@@ -35,7 +35,7 @@ func masking(cfg *config.Config, store string) func(channel.Notice) (channel.Not
 			w.Known, w.People = append(w.Known, known.Known...), append(w.People, known.People...)
 			return m.Words(ctx, strength, w)
 		})
-	}
+	}}
 }
 
 // masked is a notice, made anew of what it says when that is masked.

@@ -18,7 +18,7 @@ func TestMaskNoticeFleet(t *testing.T) {
 	cfg := &config.Config{Fleet: &fleetconf.Fleet{Name: "romeo1", Tenant: "oscar", Servers: []string{"tls://hub9:4222"}},
 		Notify: &config.Notify{Mask: config.MaskIdentities, Webhooks: []config.Webhook{{URL: config.Address{Secret: config.NewSecret("https://hooks9/x")}}}, Mail: config.NotifyMail{To: []string{"bravo"}}},
 		CUCM:   []config.CUCM{{Cluster: "ZuluPBX", Publisher: "pub1:8443", Proxy: config.Proxy{Secret: config.NewSecret("http://proxy9:3128")}}}}
-	do := masking(cfg, t.TempDir())
+	do := masking(cfg, t.TempDir()).Do
 	now := time.Now()
 	raws := []string{"romeo1", "romeo2", "oscar", "hub9", "hooks9", "bravo", "proxy9", "pub1", "zulupbx"}
 	for key, what := range map[string]string{"fleet/silent/romeo2": "romeo2 is silent: no work of it", "fleet/name": "another calls itself romeo1, too", "fleet/hub": "the hub cannot be asked: lookup hub9: no such host; tenant oscar",

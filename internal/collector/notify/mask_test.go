@@ -1,17 +1,21 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
@@ -29,7 +33,7 @@ func noticeOf(site string) channel.Notice {
 
 func maskWith(t *testing.T, strength, store string, n channel.Notice) (channel.Notice, string) {
 	t.Helper()
-	do := masking(&config.Config{Notify: &config.Notify{Mask: strength}}, store)
+	do := masking(&config.Config{Notify: &config.Notify{Mask: strength}}, store).Do
 	if do != nil {
 		var err error
 		if n, err = do(n); err != nil {
@@ -83,7 +87,7 @@ func TestMaskNoticeShort(t *testing.T) {
 		Mails:    []config.Mail{{Name: "tango", User: "tango", Server: "mx9:993", Mailboxes: []string{"INBOX", "Kilofolder"}}},
 		CUCM:     []config.CUCM{{Cluster: "ZuluPBX", Publisher: "pub1:8443", Nodes: []config.CUCMNode{{Name: "sub2", Address: "sub2.kilo.lan:8443"}}}},
 		Handover: []config.Handover{{Name: "nas7", Folder: "/srv/kilo"}}}
-	do := masking(cfg, t.TempDir())
+	do := masking(cfg, t.TempDir()).Do
 	now := time.Now()
 	raws := []string{"hq", "zulupbx", "x1", "vcsa", "kilo", "yann", "tango", "mx9", "kilofolder", "pub1", "sub2", "nas7", "quebec", "zulu", "pbx", "00ebd5d5d8c6", "7042"}
 	in := noticeOf("hq").Incident
@@ -162,4 +166,62 @@ func TestMaskNoticeLost(t *testing.T) {
 	if n, _ := maskWith(t, config.MaskIdentities, store, noticeOf("branch")); strings.Contains(n.Text, "withheld") {
 		t.Error(n.Text)
 	}
+}
+
+// What waits when a configuration wants more taken out goes out without it, also what an earlier
+// version has kept; what less is wanted of goes as it is.
+func TestMaskWaiting(t *testing.T) {
+	t.Parallel()
+	raw := channel.Told(time.Now(), channel.KindSealed, *noticeOf("headquarters").Incident)
+	for name, c := range map[string]struct {
+		was, is string
+		earlier bool
+		left    bool
+	}{
+		"more is wanted":     {was: config.MaskNone, is: config.MaskIdentities},
+		"of a version early": {was: config.MaskNone, is: config.MaskIdentities, earlier: true},
+		"identities at last": {was: config.MaskCredentials, is: config.MaskIdentities},
+		"less is wanted":     {was: config.MaskNone, is: config.MaskNone, left: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, got := t.TempDir(), make(chan channel.Notice, 1)
+			with := func(strength string) *channel.Dispatcher {
+				d := &channel.Dispatcher{Log: slog.New(slog.DiscardHandler), Mask: masking(&config.Config{Notify: &config.Notify{Mask: strength}}, store),
+					Boxes: []*channel.Outbox{{Name: "mail", Dir: filepath.Join(store, "outbox", "mail"), Channel: takes(got)}}}
+				if err := d.Open(); err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			if err := with(c.was).Notify(raw); err != nil {
+				t.Fatal(err)
+			}
+			if c.earlier {
+				list, err := filepath.Glob(filepath.Join(store, "outbox", "mail", "*-sealed-*.json"))
+				if err != nil || len(list) != 1 {
+					t.Fatal(list, err)
+				}
+				if err := (atomicfile.JSON[channel.Notice]{Path: list[0]}).Save(raw); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { with(c.is).Boxes[0].Deliver(ctx) })
+			n := <-got
+			cancel()
+			wg.Wait()
+			if all := string(sent(t, n)); n.ID != raw.ID || strings.Contains(all, "10.0.30.2") != c.left || strings.Contains(all, "cucm01") != c.left {
+				t.Errorf("%s", all)
+			}
+		})
+	}
+}
+
+// takes is a channel that hands on what it is to send.
+type takes chan channel.Notice
+
+func (c takes) Send(_ context.Context, n channel.Notice) error {
+	c <- n
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -24,7 +23,7 @@ type Dispatcher struct {
 	Every    time.Duration           // between two looks at them; zero: 10 s
 	Log      *slog.Logger
 
-	Mask func(Notice) (Notice, error) // takes out what is not to leave; an error may pass. nil: nothing
+	Mask Masking // of what goes to the channels
 
 	stuck bool // it was said that notices cannot be kept
 }
@@ -33,6 +32,7 @@ type Dispatcher struct {
 func (d *Dispatcher) Open() error {
 	var errs []error
 	for _, b := range d.Boxes {
+		b.Mask = d.Mask
 		errs = append(errs, b.Open())
 	}
 	if d.Tracker != nil {
@@ -94,12 +94,9 @@ func (d *Dispatcher) Notify(n Notice) error {
 
 // enqueue keeps a notice for every channel. An error is that none could keep it: it is to come again.
 func (d *Dispatcher) enqueue(n Notice) error {
-	if d.Mask != nil {
-		masked, err := d.Mask(n)
-		if err != nil {
-			return fmt.Errorf("mask the notice: %w", err)
-		}
-		n = masked
+	n, err := d.Mask.of(n, "")
+	if err != nil {
+		return err
 	}
 	var errs []error
 	for _, b := range d.Boxes {

@@ -64,7 +64,8 @@ type Outbox struct {
 	Name    string // of the channel: "mail", "webhook-1", "command"
 	Dir     string
 	Channel Channel
-	Most    int // notices that may wait; zero: 1000
+	Most    int     // notices that may wait; zero: 1000
+	Mask    Masking // by which what is added was masked; what waits from before is, where that took out less
 	Log     *slog.Logger
 
 	mu      sync.Mutex
@@ -105,10 +106,7 @@ func (o *Outbox) counted() atomicfile.JSON[count] {
 	return atomicfile.JSON[count]{Path: filepath.Join(o.Dir, countFile)}
 }
 
-// kept is where a notice waits.
-func (o *Outbox) kept(name string) atomicfile.JSON[Notice] {
-	return atomicfile.JSON[Notice]{Path: filepath.Join(o.Dir, name)}
-}
+func (o *Outbox) path(name string) string { return filepath.Join(o.Dir, name) }
 
 const countFile = "dropped.json"
 
@@ -126,7 +124,7 @@ func (o *Outbox) Add(n Notice) error {
 		return nil
 	}
 	name := fileOf(n)
-	if err := o.kept(name).Save(n); err != nil {
+	if err := o.file(name).Save(keptOf(n, o.Mask.Strength)); err != nil {
 		return fmt.Errorf("save a notification: %w", err)
 	}
 	o.enter(name)
@@ -202,7 +200,7 @@ func (o *Outbox) Wake() {
 func (o *Outbox) Deliver(ctx context.Context) {
 	tries, refusals := 0, 0
 	for ctx.Err() == nil {
-		n, name, ok := o.head()
+		k, name, ok := o.head()
 		if !ok {
 			select {
 			case <-ctx.Done():
@@ -210,7 +208,10 @@ func (o *Outbox) Deliver(ctx context.Context) {
 			}
 			continue
 		}
-		err := o.attempt(ctx, n)
+		n, err := o.Mask.of(k.notice(), k.Masked)
+		if err == nil {
+			err = o.attempt(ctx, n)
+		}
 		if ctx.Err() != nil && err != nil {
 			return
 		}
@@ -237,29 +238,29 @@ func (o *Outbox) Deliver(ctx context.Context) {
 }
 
 // head is the oldest notice that can be read.
-func (o *Outbox) head() (n Notice, name string, ok bool) {
+func (o *Outbox) head() (k kept, name string, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.names) > 0 {
 		name = o.names[0]
-		n, there, err := o.read(name)
-		if there && time.Since(n.Time) < maxAge {
-			n.Dropped = o.dropped
-			return n, name, true
+		k, there, err := o.read(name)
+		if there && time.Since(k.Time) < maxAge {
+			k.Dropped = o.dropped
+			return k, name, true
 		}
 		if err != nil {
 			o.log().Error("cannot read a notification", "channel", o.Name, "err", err)
 		}
 		o.drop(0)
 	}
-	return Notice{}, "", false
+	return kept{}, "", false
 }
 
-func (o *Outbox) read(name string) (n Notice, there bool, err error) {
-	if n, there = o.held[name]; there {
-		return n, true, nil
+func (o *Outbox) read(name string) (k kept, there bool, err error) {
+	if n, held := o.held[name]; held {
+		return keptOf(n, o.Mask.Strength), true, nil
 	}
-	return o.kept(name).Recover(o.Log)
+	return o.file(name).Recover(o.Log)
 }
 
 func (o *Outbox) attempt(ctx context.Context, n Notice) error {
@@ -297,7 +298,7 @@ func (o *Outbox) note(name string, n Notice, err error, refusals int) {
 		o.failing, o.err = time.Time{}, ""
 		return
 	}
-	if held, there := o.held[name]; there && o.kept(name).Save(held) == nil {
+	if held, there := o.held[name]; there && o.file(name).Save(keptOf(held, o.Mask.Strength)) == nil {
 		delete(o.held, name)
 	}
 	o.err = redact.Foreign(err.Error(), 300)
