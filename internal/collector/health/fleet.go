@@ -31,6 +31,9 @@ func ReportFleet(r *status.Report, m member.State, x alerts.State, alone bool) {
 		for _, d := range x.Deaf {
 			f.Failing = append(f.Failing, status.FleetFailure{What: "site " + d.Site, Site: d.Site, Error: redact.Foreign(d.Err.Error(), 300), Since: d.Since.UTC()})
 		}
+		for _, b := range x.Behind {
+			f.Behind = append(f.Behind, status.FleetBehind{Sites: b.Sites, Waiting: b.Waiting, Heard: b.Since.UTC(), LastsS: b.Lasts.Seconds(), LeftS: b.Left.Seconds(), WaitS: b.Wait.Seconds(), Beside: b.Fresh})
+		}
 	}
 	slices.SortFunc(f.Failing, func(a, b status.FleetFailure) int {
 		return cmp.Or(strings.Compare(a.What, b.What), a.Since.Compare(b.Since))

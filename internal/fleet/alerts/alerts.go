@@ -42,6 +42,7 @@ type Exchange struct {
 
 	mu   sync.Mutex
 	deaf map[string]Deaf // sites of which nothing is heard
+	by   []*lanes        // by what alerts are heard
 }
 
 // A Place is what the collector is in its fleet, by the configuration in force.
@@ -163,6 +164,7 @@ type State struct {
 	Refused int       // messages that could be no alerts, since the start
 	Last    time.Time // of those
 	Deaf    []Deaf
+	Behind  []Behind
 }
 
 // State says how it stands now.
@@ -173,6 +175,11 @@ func (x *Exchange) State() State {
 	defer x.mu.Unlock()
 	for _, d := range x.deaf {
 		s.Deaf = append(s.Deaf, d)
+	}
+	for _, l := range x.by {
+		if b, is := l.behind(); is {
+			s.Behind = append(s.Behind, b)
+		}
 	}
 	return s
 }

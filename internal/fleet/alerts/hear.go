@@ -148,6 +148,26 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
 	if err != nil {
 		return err
 	}
+	l, closed := x.hearing(of.sites)
+	defer closed()
+	l.begin(false, consumer.CachedInfo())
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { of.retire(ctx, h) })
+	wg.Go(func() { x.hearFresh(ctx, h, of, l) })
+	return x.takeAll(ctx, consumer, of, func(batch []jetstream.Msg) error {
+		err := x.takeBySite(ctx, batch, x.refuse)
+		if err == nil {
+			l.heard(false, batch)
+		}
+		return err
+	})
+}
+
+// takeAll has take take what a consumer has, some at a time, until ctx ends or something fails.
+func (x *Exchange) takeAll(ctx context.Context, consumer jetstream.Consumer, of hearing, take func([]jetstream.Msg) error) error {
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(atOnce))
 	if err != nil {
 		return fmt.Errorf("ask for the alerts of %s: %w", of, err)
@@ -156,11 +176,6 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
 	for _, site := range of.sites {
 		x.connected(site)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { of.retire(ctx, h) })
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
@@ -174,26 +189,29 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
 			}
 			batch = append(batch, m)
 		}
-		if err := x.takeBySite(ctx, batch); err != nil {
+		if err := take(batch); err != nil {
 			return err
 		}
 	}
 }
 
+// A refusal ends a message that can be no alert.
+type refusal func(site string, m jetstream.Msg, why error)
+
 // takeBySite takes alerts of several sites. What fails at one keeps none of the others from it.
-func (x *Exchange) takeBySite(ctx context.Context, batch []jetstream.Msg) error {
+func (x *Exchange) takeBySite(ctx context.Context, batch []jetstream.Msg, refuse refusal) error {
 	by := map[string][]jetstream.Msg{}
 	for _, m := range batch {
 		site, err := fleet.SiteOf(m.Subject())
 		if err != nil {
-			x.refuse("", m, err)
+			refuse("", m, err)
 			continue
 		}
 		by[site] = append(by[site], m)
 	}
 	var errs []error
 	for _, site := range slices.Sorted(maps.Keys(by)) {
-		if err := x.take(ctx, site, by[site]); err != nil {
+		if err := x.take(ctx, site, by[site], refuse); err != nil {
 			x.isDeaf(site, err)
 			errs = append(errs, err)
 			continue
@@ -221,14 +239,10 @@ func (of hearing) consumer(ctx context.Context, h *hub.Hub) (jetstream.Consumer,
 	config := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 4 * atOnce, InactiveThreshold: idleFor,
 	}
-	if len(of.sites) == 1 {
-		config.Durable, config.FilterSubject = fleet.HoldConsumer(of.sites[0], of.me), fleet.AlertSubject(of.sites[0])
-	} else {
+	if config.Durable = fleet.HoldConsumer(of.sites[0], of.me); len(of.sites) > 1 {
 		config.Durable = fleet.HoldsConsumer(of.me, of.sites)
-		for _, site := range of.sites {
-			config.FilterSubjects = append(config.FilterSubjects, fleet.AlertSubject(site))
-		}
 	}
+	of.filter(&config)
 	c, err := h.Stream.Consumer(ctx, fleet.AlertStream, config.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		if of.maxAge > 0 {
@@ -244,6 +258,17 @@ func (of hearing) consumer(ctx context.Context, h *hub.Hub) (jetstream.Consumer,
 		return nil, fmt.Errorf("consumer %s of stream %s: %w", config.Durable, fleet.AlertStream, err)
 	}
 	return c, nil
+}
+
+// filter has a consumer bring alerts of the sites, and of no others.
+func (of hearing) filter(config *jetstream.ConsumerConfig) {
+	if len(of.sites) == 1 {
+		config.FilterSubject = fleet.AlertSubject(of.sites[0])
+		return
+	}
+	for _, site := range of.sites {
+		config.FilterSubjects = append(config.FilterSubjects, fleet.AlertSubject(site))
+	}
 }
 
 // retire lets go of consumers of single sites, which an earlier version has left: a collector may not delete
@@ -291,13 +316,13 @@ func (of hearing) create(ctx context.Context, h *hub.Hub, config jetstream.Consu
 }
 
 // take makes alerts safe in the journal, and tells the hub. After an error they come again.
-func (x *Exchange) take(ctx context.Context, site string, batch []jetstream.Msg) error {
+func (x *Exchange) take(ctx context.Context, site string, batch []jetstream.Msg, refuse refusal) error {
 	var list []incoming.Alert
 	var taken []jetstream.Msg
 	for _, m := range batch {
 		a, err := Read(site, m.Data())
 		if err != nil {
-			x.refuse(site, m, err)
+			refuse(site, m, err)
 			continue
 		}
 		list, taken = append(list, a), append(taken, m)

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"rtmtgrab/internal/human"
@@ -23,6 +24,7 @@ type Fleet struct {
 	Refused int       `json:"refused"` // what came or was to go and can be no alert, since the start
 
 	Failing []FleetFailure `json:"failing,omitempty"`
+	Behind  []FleetBehind  `json:"behind,omitempty"`
 
 	Alone bool `json:"-"` // alerts come by the fleet and no other way
 	Left  bool `json:"-"` // the configuration has no fleet any more, and alerts wait for it; there is no Name then
@@ -36,6 +38,17 @@ type FleetFailure struct {
 	Since time.Time `json:"since"`
 }
 
+// A FleetBehind is what waits at the hub for this collector, of sites whose alerts it hears together.
+type FleetBehind struct {
+	Sites   []string  `json:"sites"`
+	Waiting uint64    `json:"waiting"`
+	Heard   time.Time `json:"heard,omitzero"` // when the one that was heard last came to the hub, by the hub's clock
+	LastsS  float64   `json:"lasts_s"`        // for which something has waited
+	LeftS   float64   `json:"left_s"`         // until all of it is heard, at the pace until now
+	WaitS   float64   `json:"wait_s"`         // of an alert that comes now
+	Beside  bool      `json:"beside"`         // what comes now is heard beside what is old
+}
+
 // What Fleet.Hub says.
 const (
 	HubConnected = "connected"
@@ -47,6 +60,7 @@ const (
 	hubDownFor   = time.Minute
 	outboxFor    = 2 * time.Minute
 	notHeardFor  = time.Minute
+	lateFor      = 30 * time.Second // that an alert that comes now waits behind others
 	outboxAction = "alerts for other collectors are safe here and are sent as soon as the hub takes them"
 )
 
@@ -92,6 +106,29 @@ func JudgeFleet(r *Report) {
 		}
 		r.Add(p)
 	}
+	for _, b := range f.Behind {
+		f.judgeBehind(r, b)
+	}
+}
+
+// judgeBehind adds that alerts wait at the hub for this collector, in the way of what comes now or not.
+func (f *Fleet) judgeBehind(r *Report, b FleetBehind) {
+	late := seconds(b.WaitS) >= lateFor
+	if !late && seconds(b.LastsS) < notHeardFor {
+		return
+	}
+	p := Problem{Key: "fleet/behind", Since: r.Now.Add(-seconds(b.LastsS)), Hint: "it hears them one after the other, and needs nobody for that; if the number does not fall: is the store's disk slow, or does a program publish to the hub? See the log of grab watch"}
+	what := alertsWait(int(min(b.Waiting, math.MaxInt32))) + " at the hub for this collector"
+	if !b.Heard.IsZero() {
+		what += ", the last that was heard came there " + human.Ago(max(0, r.Now.Sub(b.Heard)))
+	}
+	if late {
+		p.Blocks, p.Sites = f.Alone, b.Sites
+		p.What = "alerts of " + few(b.Sites) + " that other collectors see come late: " + what + "; one that comes now waits for some " + human.Span(seconds(b.WaitS))
+	} else {
+		p.What = "old alerts of " + few(b.Sites) + " are still to be heard: " + what + "; that takes some " + human.Span(seconds(b.LeftS)) + ", and what comes now does not wait for it"
+	}
+	r.Add(p)
 }
 
 func alertsWait(n int) string {
@@ -120,6 +157,9 @@ func writeFleet(w *writer, f *Fleet) {
 	}
 	if f.Unsent > 0 {
 		w.line("  %s in the journal until there is room", alertsWait(f.Unsent))
+	}
+	for _, b := range f.Behind {
+		w.line("  %s at the hub for this collector (%s); one that comes now is heard within %s", alertsWait(int(min(b.Waiting, math.MaxInt32))), few(b.Sites), human.Span(max(time.Second, seconds(b.WaitS))))
 	}
 	for _, e := range f.Failing {
 		w.line("  %s: %s", e.What, e.Error)
