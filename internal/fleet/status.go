@@ -48,6 +48,9 @@ type Status struct {
 	NotSites  int        `json:"not_sites"` // of these, for which an alert would not work
 }
 
+// NameProblem is the key of the problem that another collector has this one's name.
+const NameProblem = "fleet/name"
+
 // A SiteWord is whether an alert of a site would work at a collector.
 type SiteWord struct {
 	Site    string `json:"site"`

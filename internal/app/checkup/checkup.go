@@ -119,12 +119,12 @@ func (c *Checkup) Perform(ctx context.Context, q Request) {
 func (c *Checkup) Run(ctx context.Context) {
 	c.began = time.Now().UTC()
 	c.configuration()
-	c.store(ctx)
+	idle := c.store(ctx)
 	mail, clusters, hub := make(chan []Finding, 1), make(chan []Finding, 1), make(chan []Finding, 1)
 	if !c.named {
 		go func() { mail <- c.mailboxes(ctx) }() // waited for below
 		go func() { clusters <- tryClusters(ctx, c.Cfg, c.timeout) }()
-		go func() { hub <- tryFleet(ctx, c.Cfg, c.timeout) }()
+		go func() { hub <- tryFleet(ctx, c.Cfg, c.timeout, idle) }()
 	}
 	logs := make(chan []Finding, 1)
 	go func() { logs <- tryDiagnostics(ctx, c.Cfg, c.Hosts, c.timeout) }()
@@ -202,15 +202,15 @@ func (c *Checkup) history() []Finding {
 	return append(fixedZones(c.Cfg, st, list), unmatched(c.Cfg, list, time.Now())...)
 }
 
-// store sees whether incidents can be kept, and whether grab watch runs.
-func (c *Checkup) store(ctx context.Context) {
+// store sees whether incidents can be kept, and whether grab watch runs; idle: it does not.
+func (c *Checkup) store(ctx context.Context) (idle bool) {
 	if err := storeWritable(c.Cfg.Store); err != nil {
 		c.add(Finding{What: "store", Status: StatusFail, Detail: err.Error(), Hint: "give " + c.Cfg.Store + " to the user that runs grab, or set store: to another folder"})
-		return
+		return false
 	}
 	c.add(written(c.Cfg.Store))
 	if c.named {
-		return
+		return false
 	}
 	lock, err := (&incident.Store{Dir: c.Cfg.Store}).LockWatch()
 	f := Finding{What: "watch", Status: StatusOK}
@@ -226,10 +226,11 @@ func (c *Checkup) store(ctx context.Context) {
 	case err != nil:
 		f.Status, f.Detail, f.Hint = StatusWarn, "the store cannot be locked: "+err.Error(), "run this as the user that runs grab watch"
 	default:
-		f.Detail = "grab watch is not running on this store"
+		idle, f.Detail = true, "grab watch is not running on this store"
 	}
 	lock.Release() // of a lock that is held or nil; the process's end would do it too
 	c.add(f)
+	return idle
 }
 
 // storeWritable makes the folder if it is missing, writes a file and removes it.

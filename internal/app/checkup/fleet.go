@@ -13,8 +13,8 @@ import (
 // fleetWait bounds the look at the hub.
 const fleetWait = 45 * time.Second
 
-// tryFleet looks at the hub of fleet:, if there is that key.
-func tryFleet(ctx context.Context, cfg *config.Config, timeout time.Duration) []Finding {
+// tryFleet looks at the hub of fleet:, if there is that key. idle: no grab watch runs here.
+func tryFleet(ctx context.Context, cfg *config.Config, timeout time.Duration, idle bool) []Finding {
 	if cfg.Fleet == nil {
 		return nil
 	}
@@ -25,7 +25,7 @@ func tryFleet(ctx context.Context, cfg *config.Config, timeout time.Duration) []
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(timeout, fleetWait))
 	defer cancel()
 	var list []Finding
-	for _, f := range hubcheck.Examine(ctx, o, cfg.Fleet.Share) {
+	for _, f := range hubcheck.Examine(ctx, o, hubcheck.Collector{Lends: cfg.Fleet.Share, Idle: idle}) {
 		status := map[int]string{hubcheck.OK: StatusOK, hubcheck.Warn: StatusWarn, hubcheck.Fail: StatusFail}[f.Level]
 		list = append(list, Finding{What: "fleet/" + f.What, Status: status, Detail: f.Detail, Hint: f.Hint})
 	}

@@ -15,7 +15,7 @@ import (
 
 // TestFleet: `grab check` says of the hub what is wrong, and nothing where there is no fleet.
 func TestFleet(t *testing.T) {
-	if found := tryFleet(t.Context(), &config.Config{}, 0); found != nil {
+	if found := tryFleet(t.Context(), &config.Config{}, 0, false); found != nil {
 		t.Errorf("%+v", found)
 	}
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func TestFleet(t *testing.T) {
 	at := fmt.Sprintf("fleet/127.0.0.1:%d", s.Port)
 	said := func() string {
 		var b strings.Builder
-		for _, f := range tryFleet(t.Context(), cfg, 0) {
+		for _, f := range tryFleet(t.Context(), cfg, 0, false) {
 			fmt.Fprintf(&b, "%s %s %s | %s\n", f.Status, f.What, f.Detail, f.Hint)
 		}
 		return b.String()

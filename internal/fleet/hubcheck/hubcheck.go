@@ -33,7 +33,7 @@ const (
 
 // Found is the result of one check.
 type Found struct {
-	What   string // a server's host:port, "permissions", "streams", "sync"
+	What   string // a server's host:port, "permissions", "streams", "sync", "name"
 	Level  int
 	Detail string
 	Hint   string
@@ -49,9 +49,14 @@ type server struct {
 	found Found
 }
 
-// Examine looks at the hub of a collector, with its own credentials. lends: what only those need
-// who lend others what they have copied (fleet.share) has to be there too.
-func Examine(ctx context.Context, o hub.Options, lends bool) []Found {
+// A Collector is the one for which a hub is looked at.
+type Collector struct {
+	Lends bool // what only those need who lend others what they have copied (fleet.share) has to be there too
+	Idle  bool // no grab watch runs where this is asked
+}
+
+// Examine looks at the hub of a collector, with its own credentials.
+func Examine(ctx context.Context, o hub.Options, c Collector) []Found {
 	servers := make([]server, len(o.Servers)) // one element for each goroutine
 	var wg sync.WaitGroup
 	for i, u := range o.Servers {
@@ -77,10 +82,14 @@ func Examine(ctx context.Context, o hub.Options, lends bool) []Found {
 			found[i].Level = Warn
 		}
 	}
-	if f, on := storage(ctx, h, lends); !on {
+	if f, on := storage(ctx, h, c.Lends); !on {
 		return append(found, f)
 	}
-	return append(found, allowed(h, o.Name, lends), streams(ctx, h, lends), synced(o))
+	found = append(found, allowed(h, o.Name, c.Lends), streams(ctx, h, c.Lends), synced(o))
+	if f, is := named(ctx, h, o.Name, c.Idle); is {
+		found = append(found, f)
+	}
+	return found
 }
 
 // reach connects to one server.

@@ -75,7 +75,7 @@ func expect(t *testing.T, o hub.Options, what string, level int, detail string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	found := Examine(ctx, o, true)
+	found := Examine(ctx, o, Collector{Lends: true})
 	for _, f := range found {
 		if f.What != what {
 			continue
@@ -379,7 +379,7 @@ func TestLends(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, o, "streams", Fail, "bucket grab-share is missing")
-	for _, f := range Examine(t.Context(), o, false) {
+	for _, f := range Examine(t.Context(), o, Collector{}) {
 		if f.What == "streams" && f.Level != OK {
 			t.Errorf("who does not lend is told: %+v", f)
 		}

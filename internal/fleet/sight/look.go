@@ -96,8 +96,8 @@ func (s *Sight) hear(e jetstream.KeyValueEntry, me string) {
 	case w.Collector != me:
 	case w.Instance == s.instance:
 		s.clock.heard(w.Sent, e.Created())
-	default:
-		s.others.other(e.Revision(), time.Now())
+	case s.others.other(e.Revision(), time.Now()):
+		s.Log.Warn("another collector of the fleet has this one's name", "name", me, "version", w.Version, "started", w.Started)
 	}
 	s.others.hear(w.Collector, time.Now())
 }
@@ -187,8 +187,9 @@ func (s *Sight) Report(r *status.Report) {
 			Hint: "see to its machine, its network and its `grab watch`; `grab hub status` shows who covers its sites. If it is gone for good: `grab hub forget " + quoted(name) + "`"})
 	}
 	if at := s.others.doubled(time.Now(), 2*s.silence()); !at.IsZero() {
-		r.Add(status.Problem{Key: "fleet/name", What: fmt.Sprintf("another collector of the fleet calls itself %s, too", me),
-			Hint: "give each collector a name and credentials of its own (fleet.name): what both say is mixed up"})
+		alone := r.Fleet != nil && r.Fleet.Alone // an alert now may come to the other one
+		r.Add(status.Problem{Key: fleet.NameProblem, Blocks: alone, What: fmt.Sprintf("another collector of the fleet calls itself %s, too", me),
+			Hint: "give each collector a name and credentials of its own (fleet.name): what both say is mixed up, and of alerts that others see each comes to one of the two"})
 	}
 }
 

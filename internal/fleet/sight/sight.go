@@ -127,7 +127,7 @@ func (s *Sight) speak(ctx context.Context, h *hub.Hub, b buckets, me string) err
 		if h.Wait(ctx) != nil {
 			return nil
 		}
-		if word := s.word(me); !time.Now().Before(due) || differ(said, word) {
+		if word := s.word(me); !time.Now().Before(due) || differ(said, word) || s.others.belied(me) {
 			switch err := s.say(ctx, b, me, word); {
 			case err == nil:
 				wait := s.every()

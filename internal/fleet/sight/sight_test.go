@@ -269,6 +269,11 @@ func TestDoubleName(t *testing.T) {
 	for _, m := range []*member{a, b} {
 		until(t, "it is told of", func() bool { return slices.Contains(m.problems(), "fleet/name") })
 	}
+	r := status.Report{Fleet: &status.Fleet{Alone: true}} // an alert now may come to the other one
+	a.Report(&r)
+	if len(r.Problems) != 1 || !r.Problems[0].Blocks {
+		t.Errorf("%+v", r.Problems)
+	}
 }
 
 // TestUnreadablePresence: where somebody has spoiled what says that a collector is there it says so again, and is missed

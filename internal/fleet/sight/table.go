@@ -116,6 +116,12 @@ func (t *table) presence(collector string) known {
 	return t.known[collector]
 }
 
+// belied reports whether the hub says of us that we are not there.
+func (t *table) belied(me string) bool {
+	state := t.presence(me).State
+	return state != "" && state != fleet.Here
+}
+
 // spoke notes our own last word.
 func (t *table) spoke(revision uint64) {
 	t.mu.Lock()
@@ -123,13 +129,15 @@ func (t *table) spoke(revision uint64) {
 	t.spoken = max(t.spoken, revision)
 }
 
-// other notes a word by our name of another instance.
-func (t *table) other(revision uint64, now time.Time) {
+// other notes a word by our name of another instance, and reports whether it is the first within an hour.
+func (t *table) other(revision uint64, now time.Time) (first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.spoken > 0 && revision > t.spoken { // what an earlier run of ours left is before that
+		first = now.Sub(t.another) > time.Hour
 		t.another = now
 	}
+	return first
 }
 
 // doubled is when somebody else last spoke by our name; zero: not within the time.

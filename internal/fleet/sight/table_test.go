@@ -3,6 +3,8 @@ package sight
 import (
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/fleet"
 )
 
 // TestDoubled: somebody else who has our name is seen, also on a hub that was brought back as it was earlier and
@@ -27,6 +29,21 @@ func TestDoubled(t *testing.T) {
 	is(false)
 	tab.other(11, now)
 	is(true)
+}
+
+// TestBelied: that another of our name has said goodbye is seen, so that we say soon that we are there.
+func TestBelied(t *testing.T) {
+	var tab table
+	tab.begin(time.Now())
+	for state, want := range map[string]bool{"": false, fleet.Here: false, fleet.Left: true, fleet.Silent: true, fleet.Gone: true} {
+		tab.present(fleet.Presence{Collector: "dmz-a", State: state}, 1)
+		if got := tab.belied("dmz-a"); got != want {
+			t.Errorf("%q: %v", state, got)
+		}
+	}
+	if tab.belied("dmz-b") {
+		t.Error("nothing is said of it")
+	}
 }
 
 // TestCutTimeAndAgain: who fell silent is missed also where the line to the hub is cut each minute, and who
