@@ -293,3 +293,17 @@ func TestForbidden(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSmallHub: a result that the hub does not take is said, and not that the collector fell silent.
+func TestSmallHub(t *testing.T) {
+	t.Parallel()
+	p := &place{NATS: testserver.StartNATS(t, testserver.NATSOptions{Config: "max_payload: 32768"}), t: t}
+	p.serve("dmz-a", func(s *Server) {
+		s.Do = func(context.Context, Job) (any, *Failure) { return strings.Repeat("x", 40_000), nil }
+	})
+	a := &Asker{Conn: p.connect().Conn, What: "now", By: "ann"}
+	_, _, err := a.Ask(t.Context(), "hq", nil)
+	if f, ok := errors.AsType[*Failure](err); !ok || !strings.Contains(f.Message, "cannot be sent") || f.Hint == "" {
+		t.Error(err)
+	}
+}

@@ -133,11 +133,23 @@ func (s *Server) take(ctx context.Context, conn *nats.Conn, site string, m *nats
 	}
 }
 
+// unsendable is in place of a result that the hub does not take.
+var unsendable = reply{Step: stepFailed, Error: "it is done, and what came of it cannot be sent", Hint: "see `grab list --fleet`", Exit: 1}
+
 // send is given up where the asker cannot be reached: it asks again.
 func send(conn *nats.Conn, to string, r reply) {
+	most := maxReply
+	if hub := int(conn.MaxPayload()); hub > 0 {
+		most = min(most, hub)
+	}
 	b, err := json.Marshal(r)
-	if err == nil && len(b) > maxReply {
-		b, err = json.Marshal(reply{Step: r.Step, ID: r.ID, From: r.From, Error: r.Error, Hint: r.Hint, Exit: r.Exit})
+	if err == nil && len(b) > most {
+		short := reply{Step: r.Step, Error: r.Error, Hint: r.Hint, Exit: r.Exit}
+		if r.Step == stepDone {
+			short = unsendable
+		}
+		short.ID, short.From = r.ID, r.From
+		b, err = json.Marshal(short)
 	}
 	if err == nil {
 		conn.Publish(to, b)
@@ -254,7 +266,7 @@ func (s *Server) result(ctx context.Context, j Job) (r reply) {
 	}
 	b, err := json.Marshal(result)
 	if err != nil || len(b) > maxReply/2 {
-		return reply{Step: stepFailed, Error: "it is done, and what came of it cannot be sent", Hint: "see `grab list --fleet`", Exit: 1}
+		return unsendable
 	}
 	return reply{Step: stepDone, Body: b}
 }

@@ -20,9 +20,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
+	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/fleet/hubinit"
+	"rtmtgrab/internal/human"
 )
+
+// room is what a message needs beside its contents.
+const room = 8 << 10
 
 // How a check ended.
 const (
@@ -60,7 +65,7 @@ func Examine(ctx context.Context, o hub.Options, c Collector) []Found {
 	servers := make([]server, len(o.Servers)) // one element for each goroutine
 	var wg sync.WaitGroup
 	for i, u := range o.Servers {
-		wg.Go(func() { servers[i] = reach(ctx, o, u) })
+		wg.Go(func() { servers[i] = reach(ctx, o, u, c.Lends) })
 	}
 	wg.Wait()
 	var found []Found
@@ -69,7 +74,7 @@ func Examine(ctx context.Context, o hub.Options, c Collector) []Found {
 		found = append(found, s.found)
 		if s.hub != nil {
 			defer s.hub.Close()
-			if h == nil && s.found.Level == OK {
+			if h == nil && s.found.Level != Fail {
 				h = s.hub
 			}
 		}
@@ -93,7 +98,7 @@ func Examine(ctx context.Context, o hub.Options, c Collector) []Found {
 }
 
 // reach connects to one server.
-func reach(ctx context.Context, o hub.Options, address string) server {
+func reach(ctx context.Context, o hub.Options, address string, lends bool) server {
 	s := server{url: address, found: Found{What: address}}
 	if u, err := url.Parse(address); err == nil {
 		s.found.What = u.Host
@@ -117,6 +122,16 @@ func reach(ctx context.Context, o hub.Options, address string) server {
 		s.found.Level = Fail
 		s.found.Detail += fmt.Sprintf(", which is older than %d.%d: no incident could have one owner", oldest[0], oldest[1])
 		s.found.Hint = "bring the server to a newer version, or run the one that is built in: grab hub serve"
+		return s
+	}
+	least := int64(smallMessage)
+	if lends {
+		least = fleet.MaxLent
+	}
+	if most := h.Conn.MaxPayload(); most < least+room {
+		s.found.Level = Warn
+		s.found.Detail += fmt.Sprintf(", and it takes messages of at most %s", human.Size(most))
+		s.found.Hint = "max_payload: 4MB in its configuration: what is larger is not sent, and is then missing for whoever waits for it"
 	}
 	return s
 }

@@ -11,17 +11,22 @@ import (
 
 	"rtmtgrab/internal/fleet"
 	"rtmtgrab/internal/fleet/hub"
+	"rtmtgrab/internal/human"
 )
 
 // shareStream is the bucket of what collectors lend.
 const shareStream = "KV_" + fleet.ShareBucket
+
+// smallMessage is the most that a collector sends in one message, but for what it lends: of an alert as much of the mail goes as
+// a hub takes, what came of a grab for somebody else is not cut.
+const smallMessage = 512 << 10
 
 // copies is how many of everything there are to be where there are several servers.
 const copies = 3
 
 // streams says which streams and buckets are missing or are not what they have to be.
 func streams(ctx context.Context, h *hub.Hub, lends bool) Found {
-	var bad, weak, full []string
+	var bad, weak, refusing, full []string
 	n := 0
 	for _, want := range wanted() {
 		if want.Name == shareStream && !lends {
@@ -42,7 +47,8 @@ func streams(ctx context.Context, h *hub.Hub, lends bool) Found {
 			bad = append(bad, nameOf(want.Name)+" is of the wrong kind: "+strings.Join(wrong, ", "))
 		}
 		weak = append(weak, weakness(h, info)...)
-		full = append(full, fullness(info)...)
+		lent, refuses := fullness(info)
+		full, refusing = append(full, lent...), append(refusing, refuses...)
 	}
 	f := Found{What: "streams", Detail: fmt.Sprintf("all %d streams and buckets are there", n)}
 	switch {
@@ -52,6 +58,9 @@ func streams(ctx context.Context, h *hub.Hub, lends bool) Found {
 	case len(weak) > 0:
 		f.Level, f.Detail = Warn, some(weak)
 		f.Hint = "see that all servers run and find each other (port 6222), then grab hub init DIR"
+	case len(refusing) > 0:
+		f.Level, f.Detail = Warn, some(refusing)
+		f.Hint = "what it refuses waits at the collectors, and is lost nowhere: alerts are kept for 7 days, so make two tenants of one, or give the stream more room (docs/fleet.md)"
 	case len(full) > 0:
 		f.Level, f.Detail = Warn, some(full)
 		f.Hint = "what is lent for incidents that are not sealed goes when they are; what a collector left that is gone goes after a day (docs/fleet.md). Until then each has its own copy"
@@ -70,7 +79,7 @@ func some(list []string) string {
 func wanted() []jetstream.StreamConfig {
 	list := hub.Streams(1)
 	for _, b := range hub.Buckets(1) {
-		list = append(list, jetstream.StreamConfig{Name: "KV_" + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, MaxAge: b.TTL, Storage: b.Storage, MaxMsgsPerSubject: int64(b.History), AllowDirect: true})
+		list = append(list, jetstream.StreamConfig{Name: "KV_" + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, MaxAge: b.TTL, Storage: b.Storage, MaxMsgsPerSubject: int64(b.History), AllowDirect: true, Discard: jetstream.DiscardNew})
 	}
 	return list
 }
@@ -103,6 +112,12 @@ func differs(want, is jetstream.StreamConfig) (wrong []string) {
 	if want.Discard == jetstream.DiscardNew && is.Discard != want.Discard {
 		say("when it is full it drops the oldest instead of refusing the newest")
 	}
+	if most := is.MaxMsgsPerSubject; want.MaxMsgsPerSubject == 0 && most > 0 {
+		say("of each subject it keeps the last %d and drops the rest", most)
+	}
+	if least := leastMessage(want); is.MaxMsgSize > 0 && int64(is.MaxMsgSize) < least {
+		say("it takes messages of at most %s, not of %s", human.Size(int64(is.MaxMsgSize)), human.Size(least))
+	}
 	if want.MaxMsgsPerSubject > 0 && is.MaxMsgsPerSubject < 1 {
 		say("it is no bucket")
 	}
@@ -112,12 +127,29 @@ func differs(want, is jetstream.StreamConfig) (wrong []string) {
 	return wrong
 }
 
-// fullness says that collectors soon cannot lend any more.
-func fullness(info *jetstream.StreamInfo) (full []string) {
-	if most := info.Config.MaxBytes; info.Config.Name == shareStream && most > 0 && info.State.Bytes > uint64(most)/10*9 {
-		full = append(full, fmt.Sprintf("%s is full, or nearly: %d of %d MiB", nameOf(shareStream), info.State.Bytes>>20, most>>20))
+// leastMessage is how large a message a stream has to take.
+func leastMessage(of jetstream.StreamConfig) int64 {
+	if of.Name == shareStream {
+		return fleet.MaxLent
 	}
-	return full
+	return smallMessage
+}
+
+// fullness says that collectors soon cannot lend any more, or that a stream that drops nothing soon refuses what comes.
+func fullness(info *jetstream.StreamInfo) (lent, refuses []string) {
+	c, name := info.Config, nameOf(info.Config.Name)
+	switch bytes, n := info.State.Bytes, info.State.Msgs; {
+	case c.Discard != jetstream.DiscardNew:
+	case c.MaxBytes > 0 && bytes > uint64(c.MaxBytes)/10*9:
+		said := fmt.Sprintf("%s is full, or nearly: %d of %d MiB", name, bytes>>20, c.MaxBytes>>20)
+		if c.Name == shareStream {
+			return []string{said}, nil
+		}
+		refuses = append(refuses, said)
+	case c.MaxMsgs > 0 && n > uint64(c.MaxMsgs)/10*9:
+		refuses = append(refuses, fmt.Sprintf("%s is full, or nearly: %d of %d messages", name, n, c.MaxMsgs))
+	}
+	return nil, refuses
 }
 
 // weakness says of a stream of a hub of several servers that the loss of one would be felt.

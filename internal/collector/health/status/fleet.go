@@ -124,7 +124,7 @@ func (f *Fleet) judgeBehind(r *Report, b FleetBehind) {
 	}
 	if late {
 		p.Blocks, p.Sites = f.Alone, b.Sites
-		p.What = "alerts of " + few(b.Sites) + " that other collectors see come late: " + what + "; one that comes now waits for some " + human.Span(seconds(b.WaitS))
+		p.What = "an alert of " + few(b.Sites) + " that another collector sees now is heard some " + human.Span(seconds(b.WaitS)) + " late: " + what
 	} else {
 		p.What = "old alerts of " + few(b.Sites) + " are still to be heard: " + what + "; that takes some " + human.Span(seconds(b.LeftS)) + ", and what comes now does not wait for it"
 	}

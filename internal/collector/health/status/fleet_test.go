@@ -31,8 +31,8 @@ func TestJudgeFleet(t *testing.T) {
 		"deaf":           {Fleet{Hub: HubConnected, Failing: []FleetFailure{{What: "site hq", Site: "hq", Error: "no consumer", Since: ago(time.Hour)}}}, "fleet/site/hq", "alerts of site hq", false},
 		"deaf, only way": {Fleet{Hub: HubConnected, Alone: true, Failing: []FleetFailure{{What: "site hq", Site: "hq", Error: "no consumer", Since: ago(time.Hour)}}}, "fleet/site/hq", "no consumer", true},
 		"soon heard":     {Fleet{Hub: HubConnected, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 300, LastsS: 2, LeftS: 1, WaitS: 1}}}, "", "", false},
-		"late":           {Fleet{Hub: HubConnected, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, Heard: ago(49 * time.Hour), LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "100000 alerts wait at the hub for this collector, the last that was heard came there 2 days ago; one that comes now waits for some 3 min", false},
-		"late, only way": {Fleet{Hub: HubConnected, Alone: true, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "alerts of hq that other collectors see come late", true},
+		"late":           {Fleet{Hub: HubConnected, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, Heard: ago(49 * time.Hour), LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "is heard some 3 min late: 100000 alerts wait at the hub for this collector, the last that was heard came there 2 days ago", false},
+		"late, only way": {Fleet{Hub: HubConnected, Alone: true, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "an alert of hq that another collector sees now is heard some 3 min late", true},
 		"beside":         {Fleet{Hub: HubConnected, Alone: true, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, LastsS: 90, LeftS: 180, Beside: true}}}, "fleet/behind", "old alerts of hq are still to be heard", false},
 		"has left":       {Fleet{Left: true, Hub: HubDown, Outbox: 1, Oldest: ago(time.Hour), Why: "the configuration has no fleet"}, "fleet/hub", "no fleet", false},
 	} {
