@@ -112,6 +112,18 @@ func (l *lanes) begin(fresh bool, info *jetstream.ConsumerInfo) {
 	}
 }
 
+// looked notes what waits by what the hub says, where nothing comes that would say it.
+func (l *lanes) looked(info *jetstream.ConsumerInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch waits := info.NumPending; {
+	case waits == 0 && info.NumAckPending == 0:
+		l.all.since, l.all.waiting = time.Time{}, 0
+	case waits > 0 && l.all.since.IsZero():
+		l.all.since, l.all.taken, l.all.waiting = time.Now(), 0, waits
+	}
+}
+
 func (l *lanes) endFresh() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -190,28 +202,41 @@ func (x *Exchange) hearFresh(ctx context.Context, h *hub.Hub, of hearing, l *lan
 
 // freshUntil hears of fresh alerts until no old ones are in their way.
 func (x *Exchange) freshUntil(ctx context.Context, h *hub.Hub, of hearing, l *lanes) error {
+	return x.beside(ctx, h, of, beside{
+		since: l.hubNow().Add(-freshFor), begun: func(info *jetstream.ConsumerInfo) { l.begin(true, info) }, heard: func(batch []jetstream.Msg) { l.heard(true, batch) },
+		over: func() bool { return !l.old() },
+	})
+}
+
+// A beside is what is heard beside the consumer that the hub keeps for the collector.
+type beside struct {
+	since time.Time // it came to the hub; zero: at any time
+	begun func(*jetstream.ConsumerInfo)
+	heard func([]jetstream.Msg)
+	over  func() bool // asked every second
+}
+
+// beside hears by a consumer for once, until that is over.
+func (x *Exchange) beside(ctx context.Context, h *hub.Hub, of hearing, b beside) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	since := l.hubNow().Add(-freshFor)
-	config := jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 4 * atOnce, InactiveThreshold: freshIdle,
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, Replicas: 1, MemoryStorage: true,
-	}
-	of.filter(&config)
+	config := of.config()
+	config.Durable, config.InactiveThreshold, config.Replicas, config.MemoryStorage = "", freshIdle, 1, true
+	from(&config, b.since)
 	asked, done := context.WithTimeout(ctx, answerIn)
 	consumer, err := h.Stream.CreateConsumer(asked, fleet.AlertStream, config)
 	done()
 	if err != nil {
-		return fmt.Errorf("a consumer for what is new: %w", err)
+		return fmt.Errorf("a consumer for once: %w", err)
 	}
-	l.begin(true, consumer.CachedInfo())
+	b.begun(consumer.CachedInfo())
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() {
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
-		for l.old() {
+		for !b.over() {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
@@ -223,7 +248,7 @@ func (x *Exchange) freshUntil(ctx context.Context, h *hub.Hub, of hearing, l *la
 	err = x.takeAll(ctx, consumer, of, func(batch []jetstream.Msg) error {
 		err := x.takeBySite(ctx, batch, leave)
 		if err == nil {
-			l.heard(true, batch)
+			b.heard(batch)
 		}
 		return err
 	})

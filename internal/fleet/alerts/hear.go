@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +145,7 @@ func (x *Exchange) hears(sites ...string) {
 
 // hear takes the alerts of sites until ctx ends or something fails.
 func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
-	consumer, err := of.consumer(ctx, h)
+	consumer, missed, err := of.consumer(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -156,14 +157,26 @@ func (x *Exchange) hear(ctx context.Context, h *hub.Hub, of hearing) error {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { of.retire(ctx, h) })
-	wg.Go(func() { x.hearFresh(ctx, h, of, l) })
-	return x.takeAll(ctx, consumer, of, func(batch []jetstream.Msg) error {
+	wg.Go(func() {
+		if missed {
+			x.hearAgain(ctx, h, of)
+		}
+		x.hearFresh(ctx, h, of, l)
+	})
+	changed := make(chan error, 1)
+	wg.Go(func() {
+		changed <- of.watch(ctx, consumer, l)
+		cancel()
+	})
+	err = x.takeAll(ctx, consumer, of, func(batch []jetstream.Msg) error {
 		err := x.takeBySite(ctx, batch, x.refuse)
 		if err == nil {
 			l.heard(false, batch)
 		}
 		return err
 	})
+	cancel()
+	return cmp.Or(<-changed, err)
 }
 
 // takeAll has take take what a consumer has, some at a time, until ctx ends or something fails.
@@ -232,10 +245,45 @@ func (of hearing) String() string {
 var errOneByOne = errors.New("the hub does not allow a consumer for several sites")
 
 // consumer is that by which the sites are heard. A new one begins with what is not too old: also that of sites
-// one of which is new, and the journal knows by its ID what it has.
-func (of hearing) consumer(ctx context.Context, h *hub.Hub) (jetstream.Consumer, error) {
+// one of which is new, and the journal knows by its ID what it has. missed: somebody had changed it.
+func (of hearing) consumer(ctx context.Context, h *hub.Hub) (c jetstream.Consumer, missed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
+	config := of.config()
+	c, err = h.Stream.Consumer(ctx, fleet.AlertStream, config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		from(&config, of.notTooOld())
+		c, err = of.create(ctx, h, config)
+	}
+	if errors.Is(err, errOneByOne) {
+		return nil, false, err
+	}
+	if err == nil {
+		c, missed, err = of.restore(ctx, h, c, config)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("consumer %s of stream %s: %w", config.Durable, fleet.AlertStream, err)
+	}
+	return c, missed, nil
+}
+
+// notTooOld is since when alerts may have come to the hub that are not too old; zero: all are not.
+func (of hearing) notTooOld() time.Time {
+	if of.maxAge <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-of.maxAge - lateMails)
+}
+
+// from has a consumer begin with what came to the hub since then; zero: with all.
+func from(config *jetstream.ConsumerConfig, since time.Time) {
+	if !since.IsZero() {
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+	}
+}
+
+// config is that of the consumer, which begins with all.
+func (of hearing) config() jetstream.ConsumerConfig {
 	config := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: 4 * atOnce, InactiveThreshold: idleFor,
 	}
@@ -243,21 +291,7 @@ func (of hearing) consumer(ctx context.Context, h *hub.Hub) (jetstream.Consumer,
 		config.Durable = fleet.HoldsConsumer(of.me, of.sites)
 	}
 	of.filter(&config)
-	c, err := h.Stream.Consumer(ctx, fleet.AlertStream, config.Durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		if of.maxAge > 0 {
-			since := time.Now().Add(-of.maxAge - lateMails)
-			config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
-		}
-		c, err = of.create(ctx, h, config)
-	}
-	if errors.Is(err, errOneByOne) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("consumer %s of stream %s: %w", config.Durable, fleet.AlertStream, err)
-	}
-	return c, nil
+	return config
 }
 
 // filter has a consumer bring alerts of the sites, and of no others.

@@ -32,7 +32,7 @@ func consumers(t *testing.T, h *hub.Hub) (names []string) {
 // published before, and what it knew of the others starts nothing again.
 func TestManySites(t *testing.T) {
 	s, h := startHub(t)
-	if _, err := (hearing{"dmz-a", []string{"hq"}, time.Hour}).consumer(t.Context(), h); err != nil { // of an earlier version
+	if _, _, err := (hearing{"dmz-a", []string{"hq"}, time.Hour}).consumer(t.Context(), h); err != nil { // of an earlier version
 		t.Fatal(err)
 	}
 	provider, a := start(t, s, "provider"), start(t, s, "dmz-a", "hq", "lab")
