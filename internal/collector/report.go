@@ -169,7 +169,7 @@ func beatSites(r *status.Report, cfg *config.Config) {
 func OpenIncidents(list []incident.OpenIncident) (out []status.Incident) {
 	for _, in := range list {
 		out = append(out, status.Incident{Incident: in.ID, Site: in.Site, State: string(in.State), Since: in.Created, Coverage: string(in.SoFar),
-			Error: redact.Foreign(in.Error, 600), Until: in.Asked.Until, Waiting: in.Waiting, Standing: evidence.Printable(in.Fleet.Stands(), 200)})
+			Error: redact.Foreign(in.Error, 600), Until: in.Asked.Until, Waiting: in.Waiting, Standing: evidence.Printable(in.Fleet.Stands(), 200), Sealed: in.Fleet.Delivery})
 	}
 	return out
 }

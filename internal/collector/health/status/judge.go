@@ -204,7 +204,13 @@ func (r *Report) JudgeIncidents(patience time.Duration) {
 				Hint: "see what else is said of the hosts, and `grab check`"})
 		}
 		due := latest(in.Until, begun).Add(patience)
-		if !in.Until.IsZero() && in.Standing == "" && r.Now.Sub(due) > SealedIn {
+		late := !in.Until.IsZero() && r.Now.Sub(due) > SealedIn
+		if late && in.Standing != "" && !in.Sealed {
+			r.Add(Problem{Key: key + "/standing", Since: due,
+				What: fmt.Sprintf("incident %s has no bundle more than %s after its time: %s", in.Incident, human.Span(SealedIn), in.Standing),
+				Hint: "what was copied stays here; see to that collector (`grab hub status`): when it is stopped, or has been silent for a minute, another seals"})
+		}
+		if late && in.Standing == "" {
 			r.Add(Problem{Key: key + "/late", Since: due, Blocks: true,
 				What: fmt.Sprintf("incident %s has no bundle more than %s after its time", in.Incident, human.Span(SealedIn)),
 				Hint: "it copies for long, or waits for room on the disk: see the log of grab watch; `grab retry " + in.Incident + "` tries at once"})

@@ -183,6 +183,7 @@ type Incident struct {
 	Waiting  []string  `json:"waiting,omitempty"` // hosts whose files are not held yet
 
 	Standing string `json:"standing,omitempty"` // in words: it waits for another collector to seal it
+	Sealed   bool   `json:"-"`                  // of Standing: that one has, and is to deliver it
 }
 
 // Canary is the mail that a mailbox is sent by its own watcher.

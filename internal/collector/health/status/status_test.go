@@ -117,6 +117,8 @@ func TestProblems(t *testing.T) {
 		{"incident begun", incident(Incident{Since: now.Add(-59 * time.Second), Waiting: []string{"expc01"}}), ""},
 		{"incident not sealed", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16*time.Minute - time.Second)}), "!incident/i/late: incident i has no bundle more than 15 min after its time"},
 		{"incident copies", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16 * time.Minute)}), ""},
+		{"incident stands by", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16*time.Minute - time.Second), Standing: "standing by: dmz-b seals it"}), "incident/i/standing: incident i has no bundle more than 15 min after its time: standing by: dmz-b seals it"},
+		{"incident stands by for the delivery", incident(Incident{Since: now.Add(-40 * time.Minute), Until: now.Add(-16 * time.Hour), Standing: "standing by for the delivery", Sealed: true}), ""},
 		{"incident of before the start", func(r *Report) {
 			r.Started = now.Add(-50 * time.Second)
 			incident(Incident{Since: now.Add(-4 * time.Hour), Until: now.Add(-4 * time.Hour), Waiting: []string{"expc01"}})(r)
@@ -188,7 +190,7 @@ func full() Report {
 			{Name: "expc01", Role: "C", Address: "10.0.30.2:22", Sites: []string{"hq", "lab"}, Warm: "up", Since: now.Add(-time.Hour), Login: now.Add(-time.Hour), HostKey: "SHA256:abc",
 				ClockMS: ms(-12), Seen: Seen{Level: "yes", Proven: now.Add(-12 * time.Second)}, Families: []Family{{Name: "messages", DepthS: 7200, PerMin: 1 << 20, Proven: now.Add(-12 * time.Second), Newest: now.Add(-13 * time.Second)}}, Ring: &Ring{DepthS: 1800, Bytes: 9 << 20, PerMin: 5, Last: now.Add(-3 * time.Second)}},
 			{Name: "expe01", Role: "E", Address: "10.0.40.5:22", Sites: []string{"hq"}, Warm: "blocked", Since: now.Add(-time.Hour), Refused: now.Add(-time.Hour), Banned: true, Seen: Seen{Level: "unknown"}, Error: "login refused"}},
-		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil, "standing by: dmz-b seals it"}},
+		Incidents: []Incident{{"20260302T141407Z-hq-3fa2c1", "hq", "running", now, "", "disk", time.Time{}, nil, "standing by: dmz-b seals it", false}},
 		Canaries:  []Canary{{Mailbox: "rtmt", Every: 900, Sent: now.Add(-time.Minute), Seen: now.Add(-50 * time.Second), DelayS: 2.5, Missing: true}},
 		Beats:     []Heartbeat{{"daily", 90000, now.Add(-time.Hour), false}},
 		Drills: []Drill{{Site: "far", Next: now.Add(30 * time.Hour)}, {Site: "hq", At: now.Add(-time.Hour), OK: true, Scheduled: true, Next: now.Add(6 * 24 * time.Hour)},
