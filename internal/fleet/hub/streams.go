@@ -21,6 +21,11 @@ const (
 	shareBytes = 512 << 20
 	shareFor   = 24 * time.Hour // of a collector that does not come back to remove what it lent
 
+	// What no collector would take the hub does not either: all watch these buckets, and hear of all that is in them.
+	alertMost = 2 << 20   // bytes of an alert with its mail
+	entryMost = 128 << 10 // of what a collector says of itself or of a site
+	noteMost  = 8 << 10   // of who is there, owns, was refused, what was seen
+
 	// Each collector hears of each of its sites by a consumer, and each site has an owner: a server
 	// whose limits are its own lets a stream have 1,000 unless the stream says otherwise.
 	mostConsumers = 50_000
@@ -29,7 +34,7 @@ const (
 // Streams are the streams of a tenant's account, with so many replicas of each.
 func Streams(replicas int) []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{
-		{Name: fleet.AlertStream, Subjects: []string{"alerts.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.AlertsFor, MaxBytes: alertBytes, MaxConsumers: mostConsumers, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew},
+		{Name: fleet.AlertStream, Subjects: []string{"alerts.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.AlertsFor, MaxBytes: alertBytes, MaxConsumers: mostConsumers, MaxMsgSize: alertMost, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas, Discard: jetstream.DiscardNew},
 		{Name: fleet.EventStream, Subjects: []string{"events.*"}, Retention: jetstream.LimitsPolicy, MaxAge: fleet.EventsFor, MaxBytes: eventBytes, Duplicates: dedupeFor, Storage: jetstream.FileStorage, Replicas: replicas},
 	}
 }
@@ -37,13 +42,13 @@ func Streams(replicas int) []jetstream.StreamConfig {
 // Buckets are the key-value buckets of a tenant's account.
 func Buckets(replicas int) []jetstream.KeyValueConfig {
 	list := []jetstream.KeyValueConfig{
-		{Bucket: fleet.SeenBucket, TTL: claimsFor},
-		{Bucket: fleet.DirectoryBucket},
-		{Bucket: fleet.StatusBucket, TTL: fleet.StatusFor},
-		{Bucket: fleet.PresenceBucket},
-		{Bucket: fleet.EpochBucket},
+		{Bucket: fleet.SeenBucket, TTL: claimsFor, MaxValueSize: noteMost},
+		{Bucket: fleet.DirectoryBucket, MaxValueSize: entryMost + noteMost},
+		{Bucket: fleet.StatusBucket, TTL: fleet.StatusFor, MaxValueSize: entryMost},
+		{Bucket: fleet.PresenceBucket, MaxValueSize: noteMost},
+		{Bucket: fleet.EpochBucket, MaxValueSize: noteMost},
 		{Bucket: fleet.ClaimBucket, TTL: claimsFor},
-		{Bucket: fleet.LoginBucket, TTL: claimsFor},
+		{Bucket: fleet.LoginBucket, TTL: claimsFor, MaxValueSize: noteMost},
 		{Bucket: fleet.ShareBucket, TTL: shareFor, MaxBytes: shareBytes, MaxValueSize: fleet.MaxLent},
 	}
 	for i := range list {

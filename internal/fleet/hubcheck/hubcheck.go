@@ -131,7 +131,7 @@ func reach(ctx context.Context, o hub.Options, address string, lends bool) serve
 	if most := h.Conn.MaxPayload(); most < least+room {
 		s.found.Level = Warn
 		s.found.Detail += fmt.Sprintf(", and it takes messages of at most %s", human.Size(most))
-		s.found.Hint = "max_payload: 4MB in its configuration: what is larger is not sent, and is then missing for whoever waits for it"
+		s.found.Hint = "max_payload: 8MB in its configuration: what is larger is not sent, and is then missing for whoever waits for it"
 	}
 	return s
 }

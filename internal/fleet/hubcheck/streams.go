@@ -79,7 +79,7 @@ func some(list []string) string {
 func wanted() []jetstream.StreamConfig {
 	list := hub.Streams(1)
 	for _, b := range hub.Buckets(1) {
-		list = append(list, jetstream.StreamConfig{Name: "KV_" + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, MaxAge: b.TTL, Storage: b.Storage, MaxMsgsPerSubject: int64(b.History), AllowDirect: true, Discard: jetstream.DiscardNew})
+		list = append(list, jetstream.StreamConfig{Name: "KV_" + b.Bucket, Subjects: []string{"$KV." + b.Bucket + ".>"}, MaxAge: b.TTL, Storage: b.Storage, MaxMsgsPerSubject: int64(b.History), MaxMsgSize: b.MaxValueSize, AllowDirect: true, Discard: jetstream.DiscardNew})
 	}
 	return list
 }
@@ -129,8 +129,11 @@ func differs(want, is jetstream.StreamConfig) (wrong []string) {
 
 // leastMessage is how large a message a stream has to take.
 func leastMessage(of jetstream.StreamConfig) int64 {
-	if of.Name == shareStream {
+	switch most := int64(of.MaxMsgSize); {
+	case of.Name == shareStream:
 		return fleet.MaxLent
+	case most > 0:
+		return min(most, smallMessage)
 	}
 	return smallMessage
 }

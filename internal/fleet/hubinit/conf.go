@@ -9,8 +9,12 @@ import (
 	"strings"
 )
 
-// maxPayload is the largest message: an alert with its mail.
-const maxPayload = 4 << 20
+// maxPayload is the largest message. Who is connected by a websocket takes eight times as much at once and ends the
+// connection at more, and a server sends as much at once as waits for him: maxPending.
+const (
+	maxPayload = 8 << 20
+	maxPending = 8 * maxPayload
+)
 
 // configurations writes nats.conf of each server. Paths in it are as seen from its folder, which
 // is taken to its machine as a whole.
@@ -63,7 +67,7 @@ func (m *maker) configuration(s Server, tokens map[string]string) string {
 	line("server_name: %q", s.Name)
 	line("listen: %q", listen(s, s.Port))
 	line("max_payload: %d", maxPayload)
-	line("max_pending: %d", 64<<20)
+	line("max_pending: %d", maxPending)
 	line("write_deadline: \"10s\"")
 	line("tls { cert_file: \"cert.pem\", key_file: \"key.pem\", min_version: \"1.2\", timeout: 5 }")
 	if s.Websocket != 0 {
