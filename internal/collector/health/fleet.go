@@ -25,6 +25,7 @@ func ReportFleet(r *status.Report, m member.State, x alerts.State, alone bool) {
 	case m.Down != nil:
 		f.Hub, f.Why = status.HubDown, redact.Foreign(m.Down.Error(), 300)
 	default:
+		f.Expires = m.Expires.UTC()
 		for _, w := range m.Failing {
 			f.Failing = append(f.Failing, status.FleetFailure{What: w.Worker, Error: redact.Foreign(w.Err.Error(), 300), Since: w.Since.UTC()})
 		}

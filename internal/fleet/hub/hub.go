@@ -209,6 +209,21 @@ func (h *Hub) failed(c *nats.Conn, err error) {
 	}
 }
 
+// Expires is when the certificate ends that the server has shown, or one between it and its authority; zero: it is
+// not known. The connection outlives that, and there is no other one then.
+func (h *Hub) Expires() (first time.Time) {
+	s, err := h.Conn.TLSConnectionState()
+	if err != nil {
+		return first // none, or without TLS
+	}
+	for _, c := range s.PeerCertificates {
+		if first.IsZero() || c.NotAfter.Before(first) {
+			first = c.NotAfter
+		}
+	}
+	return first
+}
+
 // Since is since when it can be asked, or cannot.
 func (h *Hub) Since() time.Time {
 	h.mu.Lock()

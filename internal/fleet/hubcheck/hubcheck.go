@@ -24,6 +24,7 @@ import (
 	"rtmtgrab/internal/fleet/hub"
 	"rtmtgrab/internal/fleet/hubinit"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // room is what a message needs beside its contents.
@@ -122,6 +123,12 @@ func reach(ctx context.Context, o hub.Options, address string, lends bool) serve
 		s.found.Level = Fail
 		s.found.Detail += fmt.Sprintf(", which is older than %d.%d: no incident could have one owner", oldest[0], oldest[1])
 		s.found.Hint = "bring the server to a newer version, or run the one that is built in: grab hub serve"
+		return s
+	}
+	if until := h.Expires(); !until.IsZero() && time.Until(until) < tlsfault.ExpiresSoon {
+		s.found.Level = Warn
+		s.found.Detail += ", and its certificate " + tlsfault.Expiring(time.Until(until))
+		s.found.Hint = "`grab hub init DIR` makes a new one: take the server's folder to it; one of your own authority is yours to renew (docs/fleet.md, Certificates)"
 		return s
 	}
 	least := int64(smallMessage)

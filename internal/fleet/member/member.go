@@ -162,6 +162,7 @@ type State struct {
 	Down    error     // why the hub cannot be asked; nil: it can
 	Since   time.Time // it is connected, or down
 	Failing []Failing // workers that fail although the hub is connected
+	Expires time.Time // the certificate of the server that is connected; zero: not known
 }
 
 // State says how it stands now.
@@ -179,6 +180,7 @@ func (m *Member) State() State {
 	s.Since = p.hub.Since()
 	if s.Down = p.hub.Down(); s.Down == nil {
 		s.Failing = slices.Concat(p.stays.list(), p.others.list(), m.ailing())
+		s.Expires = p.hub.Expires()
 	}
 	return s
 }

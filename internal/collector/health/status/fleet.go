@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // A Fleet is the collector's place among others, and what waits for them.
@@ -23,6 +24,7 @@ type Fleet struct {
 	Unsent  int       `json:"unsent"`  // alerts in the journal for which there was no room in it
 	Refused int       `json:"refused"` // what came or was to go and can be no alert, since the start
 
+	Expires time.Time      `json:"certificate_until,omitzero"` // of the server that is connected
 	Failing []FleetFailure `json:"failing,omitempty"`
 	Behind  []FleetBehind  `json:"behind,omitempty"`
 
@@ -107,12 +109,16 @@ func JudgeFleet(r *Report) {
 		r.Add(p)
 	}
 	for _, b := range f.Behind {
-		f.judgeBehind(r, b)
+		judgeBehind(r, b, f.Alone)
+	}
+	if left := f.Expires.Sub(r.Now); !f.Expires.IsZero() && left < tlsfault.ExpiresSoon {
+		r.Add(Problem{Key: "fleet/certificate", What: "the certificate of the hub's server " + tlsfault.Expiring(left) + ": who is connected stays so, and nobody else is let in then",
+			Hint: "`grab hub init DIR` makes a new one: take the server's folder to it (docs/fleet.md, Certificates)"})
 	}
 }
 
 // judgeBehind adds that alerts wait at the hub for this collector, in the way of what comes now or not.
-func (f *Fleet) judgeBehind(r *Report, b FleetBehind) {
+func judgeBehind(r *Report, b FleetBehind, alone bool) {
 	late := seconds(b.WaitS) >= lateFor
 	if !late && seconds(b.LastsS) < notHeardFor {
 		return
@@ -123,7 +129,7 @@ func (f *Fleet) judgeBehind(r *Report, b FleetBehind) {
 		what += ", the last that was heard came there " + human.Ago(max(0, r.Now.Sub(b.Heard)))
 	}
 	if late {
-		p.Blocks, p.Sites = f.Alone, b.Sites
+		p.Blocks, p.Sites = alone, b.Sites
 		p.What = "an alert of " + few(b.Sites) + " that another collector sees now is heard some " + human.Span(seconds(b.WaitS)) + " late: " + what
 	} else {
 		p.What = "old alerts of " + few(b.Sites) + " are still to be heard: " + what + "; that takes some " + human.Span(seconds(b.LeftS)) + ", and what comes now does not wait for it"

@@ -34,6 +34,9 @@ func TestJudgeFleet(t *testing.T) {
 		"late":           {Fleet{Hub: HubConnected, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, Heard: ago(49 * time.Hour), LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "is heard some 3 min late: 100000 alerts wait at the hub for this collector, the last that was heard came there 2 days ago", false},
 		"late, only way": {Fleet{Hub: HubConnected, Alone: true, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, LastsS: 2, LeftS: 180, WaitS: 180}}}, "fleet/behind", "an alert of hq that another collector sees now is heard some 3 min late", true},
 		"beside":         {Fleet{Hub: HubConnected, Alone: true, Behind: []FleetBehind{{Sites: []string{"hq"}, Waiting: 100_000, LastsS: 90, LeftS: 180, Beside: true}}}, "fleet/behind", "old alerts of hq are still to be heard", false},
+		"good for long":  {Fleet{Hub: HubConnected, Expires: now.Add(31 * 24 * time.Hour)}, "", "", false},
+		"expires":        {Fleet{Hub: HubConnected, Alone: true, Expires: now.Add(29 * 24 * time.Hour)}, "fleet/certificate", "the hub's server expires in 29 days", false},
+		"expired":        {Fleet{Hub: HubConnected, Expires: ago(time.Hour)}, "fleet/certificate", "has expired 1 h ago", false},
 		"has left":       {Fleet{Left: true, Hub: HubDown, Outbox: 1, Oldest: ago(time.Hour), Why: "the configuration has no fleet"}, "fleet/hub", "no fleet", false},
 	} {
 		r := Report{Now: now, Fleet: &c.f}
