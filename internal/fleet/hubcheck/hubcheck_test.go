@@ -165,7 +165,7 @@ func TestUnreached(t *testing.T) {
 	})
 	expect(t, s.options(t), fmt.Sprintf("localhost:%d", s.server.Port), Fail, "speaks no TLS")
 
-	old := startHub(t, func(folder string) { expired(t, folder) })
+	old := startHub(t, func(folder string) { certifyUntil(t, folder, time.Now().Add(-24*time.Hour)) })
 	o := old.options(t)
 	o.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
 	b, err := os.ReadFile(filepath.Join(old.dir, hubinit.ServerDir("localhost"), "cert.pem"))
@@ -213,14 +213,31 @@ func spoil(t *testing.T, name, old, by string) {
 	}
 }
 
-// expired puts a certificate into a server's folder that is not good any more.
-func expired(t *testing.T, folder string) {
+// TestExpires: a certificate that ends soon is said, whichever way the server is reached.
+func TestExpires(t *testing.T) {
+	t.Parallel()
+	h := startHub(t, func(folder string) { certifyUntil(t, folder, time.Now().Add(10*24*time.Hour+time.Minute)) })
+	o := h.options(t)
+	o.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+	b, err := os.ReadFile(filepath.Join(h.dir, hubinit.ServerDir("localhost"), "cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.TLS.RootCAs.AppendCertsFromPEM(b)
+	for url, at := range map[string]string{h.server.URL(): fmt.Sprintf("localhost:%d", h.server.Port), h.server.WebsocketURL(): fmt.Sprintf("localhost:%d", h.server.Websocket)} {
+		o.Servers = []string{url}
+		expect(t, o, at, Warn, "its certificate expires in 10 days")
+	}
+}
+
+// certifyUntil puts a certificate into a server's folder that is good until then.
+func certifyUntil(t *testing.T, folder string, until time.Time) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour), DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
