@@ -21,7 +21,7 @@ func EpochOf(ctx context.Context, h *hub.Hub, site string) (fleet.Epoch, error) 
 	return e, err
 }
 
-// maxEpoch is more than any site comes to: who wrote that leaves no number for the next one.
+// maxEpoch is more than any site comes to: who wrote that leaves no number for the next one, and the count begins anew.
 const maxEpoch = 1 << 62
 
 // readEpoch reads the epoch of a site, and at which revision it is; 0: there is none yet. What is no epoch is
@@ -34,7 +34,7 @@ func readEpoch(ctx context.Context, b claims.Book, site string) (e fleet.Epoch, 
 	if err != nil {
 		return fleet.Epoch{}, 0, fmt.Errorf("read the epoch of site %s: %w", site, err)
 	}
-	if json.Unmarshal(value, &e) != nil || e.Number > maxEpoch {
+	if json.Unmarshal(value, &e) != nil || e.Number >= maxEpoch {
 		return fleet.Epoch{}, at, nil
 	}
 	return e, at, nil

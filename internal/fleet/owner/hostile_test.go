@@ -75,7 +75,7 @@ func TestUnreadableEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, text := range []string{"", "null", "[1]", `{"number":"x"}`, `{"number":18446744073709551615,"owner":"zz"}`, "\x00\xff"} {
+	for i, text := range []string{"", "null", "[1]", `{"number":"x"}`, `{"number":18446744073709551615,"owner":"zz"}`, `{"number":4611686018427387904,"owner":"zz"}`, `{"number":4611686018427387903,"owner":"zz"}`, "\x00\xff"} {
 		if _, err := kv.Put(t.Context(), fleet.Token("hq"), []byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +84,10 @@ func TestUnreadableEpoch(t *testing.T) {
 		a.take(x)
 		b.take(x)
 		once(t, []evidence.Alert{x}, a.st, b.st)
+		until(t, "its owner can be read", func() bool {
+			e, err := EpochOf(t.Context(), a.hub.Load(), "hq")
+			return err == nil && e.Owner != "" && e.Owner != "zz"
+		})
 	}
 }
 

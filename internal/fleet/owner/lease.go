@@ -162,7 +162,11 @@ func (o *Owner) wanted(site string) time.Duration {
 
 // seize takes the next epoch, if nobody else has meanwhile.
 func (o *Owner) seize(ctx context.Context, site string, l lease) (lease, error) {
-	e := fleet.Epoch{Number: l.epoch.Number + 1, Owner: o.name(), Since: o.now().UTC().Round(0)}
+	next := l.epoch.Number + 1
+	if next >= maxEpoch {
+		next = 1
+	}
+	e := fleet.Epoch{Number: next, Owner: o.name(), Since: o.now().UTC().Round(0)}
 	o.mu.Lock()
 	was := o.leases[site]
 	was.mine = e.Number // before it is: an answer may be lost
