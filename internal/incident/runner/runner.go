@@ -28,6 +28,9 @@ type Runner struct {
 	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
 	// VerifyBundle returns the manifest of an intact bundle of that incident and revision.
 	VerifyBundle func(ctx context.Context, path, incident string, revision int) (evidence.Manifest, error)
+	// HandTo says where a bundle that was finished before is to go, of which nothing is written
+	// down, as in a store that was restored; m is its own manifest. nil: nowhere.
+	HandTo func(ctx context.Context, in incident.Incident, m evidence.Manifest, bundle string) []string
 
 	Parallel int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
 	Log      *slog.Logger     // nil: nothing
