@@ -51,4 +51,4 @@ func collectorsOf(m evidence.Manifest) (all []string) {
 }
 
 // linkRE is an incident of another collector, as notes name it: incident.LinkWords.
-var linkRE = regexp.MustCompile(`\bincident [0-9]{8}T[0-9]{6}Z-\S+ of ([A-Za-z0-9][A-Za-z0-9._-]*)`)
+var linkRE = regexp.MustCompile(` incident [0-9]{8}T[0-9]{6}Z-\S+ of ([A-Za-z0-9][A-Za-z0-9._-]*)`)
