@@ -41,3 +41,24 @@ func TestMaskFleet(t *testing.T) {
 		t.Errorf("without credentials alone: %+v", r)
 	}
 }
+
+// A site and a node that are called by a number have another one, and what is like it in dates and
+// addresses stays.
+func TestMaskNumberNames(t *testing.T) {
+	t.Parallel()
+	for _, n := range []string{"10", "4711"} {
+		m := newMasker(t)
+		b := rawOf(t, brief(t), n, 1)
+		b.Manifest.Alerts[0].Cluster, b.Manifest.Alerts[0].Node = n, n
+		b.Manifest.Notes = append(b.Manifest.Notes, "after 10 min, on 2026-03-10: supplement of incident 20260302T141407Z-"+n+"-aaaaaa of acmeberlin, which has its alerts")
+		made := m.masks(t, Request{Path: b.in(t, m, ".zip")})
+		man := checkMasked(t, m, made.File)
+		if man.Site == n || man.Alerts[0].Node == n || strings.Contains(man.Incident, "-"+n+"-") {
+			t.Errorf("site %s, node %s, incident %s", man.Site, man.Alerts[0].Node, man.Incident)
+		}
+		last := man.Notes[len(man.Notes)-1]
+		if !strings.HasPrefix(last, "after 10 min, on 2026-03-10: supplement of incident 20260302T141407Z-"+man.Site+"-aaaaaa of ") || strings.Contains(last, "acme") {
+			t.Error(last)
+		}
+	}
+}

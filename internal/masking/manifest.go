@@ -68,6 +68,11 @@ func (j *job) learnManifest() error {
 	for _, name := range people(m.RequestedBy) {
 		j.masker.LearnUser(name)
 	}
+	for _, name := range machinesOf(m) {
+		if number(name) { // as branches are called
+			j.masker.LearnUser(name)
+		}
+	}
 	eachThing(&m, func(s *string) { j.masker.LearnUser(*s) })
 	var all strings.Builder
 	eachText(&m, func(s *string) { all.WriteString(*s + "\n") })
@@ -223,8 +228,16 @@ func (k *manifestMasker) text(s string) string {
 	}
 	var b bytes.Buffer
 	k.err = k.masker.Mask(manifestName, mask.Text, &b, strings.NewReader(s))
-	return k.said.in(b.String(), false)
+	return k.said.in(idRE.ReplaceAllStringFunc(b.String(), func(id string) string {
+		if site := k.src.manifest.Site; strings.Contains(id, "-"+site+"-") {
+			return k.incident(id, site)
+		}
+		return id
+	}), false)
 }
+
+// idRE is an incident's ID.
+var idRE = regexp.MustCompile(`[0-9]{8}T[0-9]{6}Z-[A-Za-z0-9._-]+-[0-9a-f]{6}`)
 
 // name masks a name.
 func (k *manifestMasker) name(s string) string {
