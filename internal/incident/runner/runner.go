@@ -28,11 +28,11 @@ type Runner struct {
 	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
 	// VerifyBundle returns the manifest of an intact bundle of that incident and revision.
 	VerifyBundle func(ctx context.Context, path, incident string, revision int) (evidence.Manifest, error)
-	Parallel int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
-	Log      *slog.Logger     // nil: nothing
-	Now      func() time.Time // nil: time.Now
-	Events   func(Event)      // nil: nobody listens; must not block for long
-	Version  string           // of the program, for the manifest
+	Parallel     int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
+	Log          *slog.Logger     // nil: nothing
+	Now          func() time.Time // nil: time.Now
+	Events       func(Event)      // nil: nobody listens; must not block for long
+	Version      string           // of the program, for the manifest
 
 	Growth *growth.Book // by which logs without records are judged; nil: nothing is known of them
 
