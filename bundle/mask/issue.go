@@ -101,6 +101,10 @@ func fit(c find.Class, as string) bool {
 		if find.Reserved(as) {
 			return false
 		}
+	case find.Numbers:
+		if len(as) == 4 && (as[:2] == "19" || as[:2] == "20") {
+			return false // a year: in an answer nobody could tell which is meant
+		}
 	}
 	hits, _ := find.Scan([]byte(as), find.Options{Identities: true}, nil)
 	return !slices.ContainsFunc(hits, func(h find.Hit) bool { return h.Class == find.Addrs || h.Class == find.MACs })

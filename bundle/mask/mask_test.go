@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -239,6 +240,35 @@ func TestRestore(t *testing.T) {
 	}
 	if as := out[strings.LastIndexByte(out, ' ')+1:]; !strings.Contains(out, "@ip-"+strings.ReplaceAll(as, ".", "-")+".") {
 		t.Errorf("the address %s is not the one in the host's name: %s", as, out)
+	}
+}
+
+// TestRestoreTimes: a number of an answer that is of a date, a time or a fraction stays, whatever
+// was issued; and no year is issued.
+func TestRestoreTimes(t *testing.T) {
+	table := NewTable()
+	for raw, as := range map[string]string{"7428": "2026", "7429": "563", "7430": "4210"} {
+		table.given[find.Numbers][raw], table.issued[find.Numbers][as] = as, raw
+	}
+	for _, same := range []string{"2026-11-30T17:24:36.563Z", "on 2026-11-30, 30.11.2026, 30/11/2026, 2026/11/30", "late by 13.563 s at 12:24:36,563", "563.4 KiB", "v2.4210"} {
+		if got := table.Restore(same); got != same {
+			t.Errorf("%s became %s", same, got)
+		}
+	}
+	if got := table.Restore("lines 4210, 563/2026 and 2026-4210."); got != "lines 7430, 7429/7428 and 7428-7430." {
+		t.Error(got)
+	}
+	learned := [find.Classes]map[string]struct{}{find.Numbers: {}}
+	for n := range 900 {
+		learned[find.Numbers][strconv.Itoa(7000+n)] = struct{}{}
+	}
+	if err := table.settle(&learned, true); err != nil {
+		t.Fatal(err)
+	}
+	for raw := range learned[find.Numbers] {
+		if as := table.given[find.Numbers][raw]; raw != "7428" && (strings.HasPrefix(as, "19") || strings.HasPrefix(as, "20")) && len(as) == 4 {
+			t.Errorf("%s is called %s", raw, as)
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func newRunner(store *incident.Store, cfg func() *config.Config, reserve *disksp
 	return &runner.Runner{
 		Store: store, Policy: wiring.PolicyAfter(health.SignFile(store.Dir), cfg, log), Sites: wiring.SitesInForce(cfg),
 		Logs:         runner.Logs{NewPuller: wiring.Pullers(pool, queue, reserve, find, nil), Contents: wiring.Contents(analyst), Unpack: wiring.Unpack},
-		VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Log: log, Version: version.Version, Events: events,
+		VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store), HandTo: wiring.HandTo(func() []config.Handover { return cfg().Handover })}, Log: log, Version: version.Version, Events: events,
 		Seal: func(ctx context.Context, job runner.SealJob) (runner.SealedBundle, error) {
 			return wiring.Sealer(cfg().Bundle, analyst, seal.Ring{Dir: store.Dir}, cfg().Handover...)(ctx, job)
 		},

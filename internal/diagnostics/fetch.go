@@ -122,8 +122,12 @@ func (j *job) ready(ctx context.Context, a Appliance) error {
 	}
 }
 
-// unpackRatio is by how much a log may shrink: a stream that unpacks to more is none.
-const unpackRatio = 200
+// unpackRatio is by how much a log may shrink, once unpackFree is passed: a stream that unpacks to
+// more than so many times what has come of it is none.
+const (
+	unpackRatio = 200
+	unpackFree  = 64 << 20
+)
 
 // copyGzip copies a gzip stream as it comes, at most so many bytes of it, and reports whether it
 // is whole: an appliance may close the connection in the middle of it.
@@ -131,7 +135,7 @@ func copyGzip(to io.Writer, from io.Reader, most int64) error {
 	r, w := io.Pipe()
 	looked := make(chan error, 1)
 	go func() { // ends with the pipe
-		err := wholeGzip(r, unpackRatio*most)
+		err := wholeGzip(r)
 		r.CloseWithError(err) // of what follows nothing is looked at
 		looked <- err
 	}()
@@ -165,18 +169,35 @@ func (d *deaf) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func wholeGzip(r io.Reader, most int64) error {
-	z, err := gzip.NewReader(r)
+func wholeGzip(r io.Reader) error {
+	came := &counted{r: r}
+	z, err := gzip.NewReader(came)
 	if err != nil {
 		return errors.New("it is no gzip file")
 	}
 	z.Multistream(false) // what follows is as it was sent
-	n, err := io.Copy(io.Discard, io.LimitReader(z, most+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("it is cut off or damaged: %w", err)
-	case n > most:
-		return errors.New("it unpacks to more than logs ever do")
+	for n := int64(0); ; {
+		part, err := io.CopyN(io.Discard, z, 1<<20)
+		n += part
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("it is cut off or damaged: %w", err)
+		case n > unpackFree && n > unpackRatio*came.n:
+			return errors.New("it unpacks to more than logs ever do")
+		}
 	}
-	return nil
+}
+
+// counted counts what is read of r.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
+	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/evidence"
 )
 
@@ -55,6 +56,9 @@ func TestMaskCUCM(t *testing.T) {
 	row := res.Manifest.CUCM[0].Nodes[0]
 	if row.Files[0].Path == f.Path || row.Files[0].SHA256 == f.SHA256 || row.Files[0].Path != "cucm/"+row.Node+"/sdl.txt" {
 		t.Errorf("%+v", row)
+	}
+	if heard := string(entries(t, made.File)["report/"+analysis.JSONName]); !strings.Contains(heard, row.Files[0].Path) || strings.Contains(heard, row.Files[0].Path+": file does not exist") {
+		t.Errorf("the report did not read the trace: %s", heard)
 	}
 	var all bytes.Buffer
 	must(t, bundle.Files(t.Context(), made.File, func(name string, r io.Reader) error {

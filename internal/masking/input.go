@@ -19,6 +19,7 @@ import (
 type input struct {
 	bundle.Input
 	results []*analysis.Result
+	lies    map[string]string // where its files of CUCM lie, by their names in it
 }
 
 // remove removes the files of the analysis.
@@ -34,7 +35,7 @@ func (j *job) input() (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{Input: bundle.Input{Manifest: k.manifest, Zone: zoneOf(k.manifest.TimeZone)}}
+	in := &input{lies: map[string]string{}, Input: bundle.Input{Manifest: k.manifest, Zone: zoneOf(k.manifest.TimeZone)}}
 	in.Log = func(host, family string) (io.ReadCloser, error) {
 		return os.Open(k.logs[bundle.LogName(host, family)].path)
 	}
@@ -42,7 +43,8 @@ func (j *job) input() (*input, error) {
 		in.Mails = append(in.Mails, partAt(cmp.Or(k.mails[name], k.mailFile(name, "")), j.made[name].path))
 	}
 	for _, name := range append(j.names("cucm/"), j.names("diagnostics/")...) {
-		in.Extra = append(in.Extra, partAt(k.extraName(name), j.made[name].path))
+		to := k.extraName(name)
+		in.Extra, in.lies[to] = append(in.Extra, partAt(to, j.made[name].path)), j.made[name].path
 	}
 	if k.err != nil {
 		return nil, k.err
@@ -94,7 +96,7 @@ func (j *job) report(k *manifestMasker, in *input) error {
 		return err
 	}
 	task := analysis.Job{Manifest: in.Manifest, Scratch: j.work, Path: func(host, family string) string { return k.logs[bundle.LogName(host, family)].path },
-		Extra: func(name string) string { return j.made[name].path }}
+		Extra: func(name string) string { return in.lies[name] }}
 	res, err := j.Analyst.Report(j.ctx, task)
 	in.results = append(in.results, res)
 	switch {

@@ -61,9 +61,17 @@ func (j *job) learnManifest() error {
 		j.masker.LearnHost(a.Node)
 		j.masker.LearnUser(a.Mailbox)
 	}
+	for _, name := range collectorsOf(m) {
+		j.masker.LearnHost(name)
+	}
 	learnCUCM(j)
 	for _, name := range people(m.RequestedBy) {
 		j.masker.LearnUser(name)
+	}
+	for _, name := range machinesOf(m) {
+		if number(name) { // as branches are called
+			j.masker.LearnUser(name)
+		}
 	}
 	eachThing(&m, func(s *string) { j.masker.LearnUser(*s) })
 	var all strings.Builder
@@ -128,6 +136,10 @@ func (k *manifestMasker) copyLists() {
 		if a.Auth != nil {
 			auth := *a.Auth
 			a.Auth = &auth
+		}
+		if a.Relay != nil {
+			relay := *a.Relay
+			a.Relay = &relay
 		}
 	}
 	for i := range m.Hosts {
@@ -216,26 +228,16 @@ func (k *manifestMasker) text(s string) string {
 	}
 	var b bytes.Buffer
 	k.err = k.masker.Mask(manifestName, mask.Text, &b, strings.NewReader(s))
-	return k.said.in(b.String(), false)
+	return k.said.in(idRE.ReplaceAllStringFunc(b.String(), func(id string) string {
+		if site := k.src.manifest.Site; strings.Contains(id, "-"+site+"-") {
+			return k.incident(id, site)
+		}
+		return id
+	}), false)
 }
 
-// machinesOf are the names of machines and sites that a manifest knows.
-func machinesOf(m evidence.Manifest) []string {
-	all := []string{m.Site}
-	for _, h := range m.Hosts {
-		all = append(append(all, h.Host), h.PeersNamed...)
-	}
-	for _, a := range m.Alerts {
-		all = append(all, a.Cluster, a.Node)
-	}
-	for _, c := range m.CUCM {
-		all = append(all, c.Cluster)
-		for _, n := range c.Nodes {
-			all = append(all, n.Node)
-		}
-	}
-	return all
-}
+// idRE is an incident's ID.
+var idRE = regexp.MustCompile(`[0-9]{8}T[0-9]{6}Z-[A-Za-z0-9._-]+-[0-9a-f]{6}`)
 
 // name masks a name.
 func (k *manifestMasker) name(s string) string {
@@ -294,6 +296,9 @@ func (k *manifestMasker) alert(a *evidence.Alert) {
 	for field, where := range a.From {
 		a.From[field] = k.text(where)
 	}
+	if r := a.Relay; r != nil {
+		r.Site, r.Collector = k.name(r.Site), k.name(r.Collector)
+	}
 }
 
 func (k *manifestMasker) host(h *evidence.Host) {
@@ -317,7 +322,8 @@ func (k *manifestMasker) host(h *evidence.Host) {
 // from; their sums are of what is not in the bundle.
 func (k *manifestMasker) file(was, host string, f *evidence.File) {
 	for i := range f.Sources {
-		f.Sources[i].Name, f.Sources[i].SHA256 = k.name(f.Sources[i].Name), ""
+		s := &f.Sources[i]
+		s.Name, s.Collector, s.SHA256 = k.name(s.Name), k.name(s.Collector), ""
 	}
 	if f.Path == "" {
 		return

@@ -47,7 +47,7 @@ func (s *said) and(raw, as string) {
 	if _, there := s.names[key]; there || len(raw) < 2 || as == raw {
 		return
 	}
-	s.names[key] = saidName{as, find.Reserved(key)}
+	s.names[key] = saidName{as, find.Reserved(key) || number(key)} // a number is of a date or an address, too
 	s.lengths = append(s.lengths, len(raw))
 }
 
@@ -86,3 +86,6 @@ func (s said) at(text string, i int, words bool) (as string, n int) {
 }
 
 func inWord(c byte) bool { return find.IsLetter(c) || find.IsDigit(c) }
+
+// number reports whether a name has nothing but digits.
+func number(name string) bool { return strings.Trim(name, "0123456789") == "" }

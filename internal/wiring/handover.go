@@ -1,13 +1,18 @@
 package wiring
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"rtmtgrab/bundle"
+	"rtmtgrab/bundle/custody"
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/handover"
@@ -96,6 +101,37 @@ func handTo(list []config.Handover, in incident.Incident, m evidence.Manifest) (
 		}
 	}
 	return names
+}
+
+// HandTo is that of a runner: the destinations whose conditions a bundle meets now, less those
+// that it was delivered to by its custody.
+func HandTo(list func() []config.Handover) func(context.Context, incident.Incident, evidence.Manifest, string) []string {
+	return func(ctx context.Context, in incident.Incident, m evidence.Manifest, path string) []string {
+		names := handTo(list(), in, m)
+		if len(names) == 0 {
+			return nil
+		}
+		had := deliveredTo(ctx, path)
+		return slices.DeleteFunc(names, func(name string) bool { return had[strings.ToLower(name)] })
+	}
+}
+
+// deliveredTo are the destinations, in lower case, that have a bundle by its custody. What of
+// that cannot be read says nothing of any.
+func deliveredTo(ctx context.Context, path string) map[string]bool {
+	had := map[string]bool{}
+	ledger, has := custody.LedgerFor(path)
+	name, head, err := bundle.ChainOf(ctx, path)
+	if err != nil || !has {
+		return had
+	}
+	_, _ = ledger.Walk(name, head, func(e custody.Entry) error {
+		if e.Act == custody.Delivery && e.Later != nil && e.Later.Result == "ok" && len(e.Later.To) > 0 {
+			had[strings.ToLower(e.Later.To[0])] = true
+		}
+		return nil
+	})
+	return had
 }
 
 // NewSink is what delivers to a destination. shelf may be nil.

@@ -47,30 +47,6 @@ func Known(text []byte, o Options) []Hit {
 	return s.hits
 }
 
-// Alone finds the names and numbers that has has and that stand alone.
-func Alone(text []byte, has func(c Class, v []byte) bool) []Hit {
-	var hits []Hit
-	for i := 0; i < len(text); {
-		if kinds[text[i]]&isAlnum == 0 {
-			i++
-			continue
-		}
-		from := i
-		for i < len(text) && kinds[text[i]]&isAlnum != 0 {
-			i++
-		}
-		c := Names
-		if all(text[from:i], isDigit) {
-			c = Numbers
-		}
-		h := Hit{From: int32(from), To: int32(i), Class: c, V: text[from:i]}
-		if i-from >= 3 && has(c, Canonical(nil, &h)) {
-			hits = append(hits, h)
-		}
-	}
-	return hits
-}
-
 // Reserved reports whether a word means something of its own where names stand: it can be no
 // pseudonym.
 func Reserved(word string) bool {

@@ -81,7 +81,7 @@ func Export(ctx context.Context, q ExportRequest) (Exported, error) {
 		e.Bytes, e.SHA256 = made.Bytes, made.SHA256
 	}
 	if err != nil {
-		return e, err
+		return e, toWrite(err, q.Out, q.Path)
 	}
 	c := Checked{Result: v.Result, path: q.Path}
 	c.noteLater(act, custody.Later{By: q.By, File: filepath.Base(e.File), SHA256: e.SHA256, To: to.Names[:min(len(to.Names), 20)]})

@@ -38,6 +38,7 @@ func Mask(ctx context.Context, m *masking.Masker, q MaskRequest, say func(format
 		q.Path = path
 		say("masking %s", path)
 		made, merr := m.Mask(ctx, q.Request)
+		merr = toWrite(merr, q.Out, path)
 		one := Masked{Made: made, err: merr}
 		if merr != nil {
 			one.Error, one.Hint = merr.Error(), advice.For(merr)

@@ -35,6 +35,7 @@ type Opened struct {
 
 // Open decrypts a bundle if it is encrypted, verifies it, and unpacks it if all is well.
 func Open(ctx context.Context, q OpenRequest) (o Opened, err error) {
+	defer func() { err = toWrite(err, q.Out, q.Path) }()
 	plain := q.Path
 	if envelope.IsEncrypted(q.Path) {
 		var remove func(error) error

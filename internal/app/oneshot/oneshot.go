@@ -183,7 +183,7 @@ func (g *Grab) runner(store *incident.Store, e Effort) *runner.Runner {
 	return &runner.Runner{
 		Store: store, Policy: func() incident.Policy { return g.policy }, Sites: func() []incident.Site { return g.all },
 		Logs: runner.Logs{NewPuller: wiring.Pullers(e.Pool, nil, g.reserve, g.find, e.Fetched), Contents: wiring.Contents(analyst), Unpack: wiring.Unpack},
-		Seal: wiring.Sealer(g.bundle, analyst, g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store)}, Events: e.Event, Log: e.Log, Version: version.Version,
+		Seal: wiring.Sealer(g.bundle, analyst, g.keys(store), g.handTo...), VerifyBundle: wiring.VerifyBundle, Keeping: runner.Keeping{Reserve: g.reserve, Removing: wiring.Removing, Undelivered: wiring.Undelivered(store), HandTo: wiring.HandTo(func() []config.Handover { return g.handTo })}, Events: e.Event, Log: e.Log, Version: version.Version,
 		Growth: e.Growth, Beside: e.Beside,
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 // A nudge wakes an incident that failed and is to be tried again later.

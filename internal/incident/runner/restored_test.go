@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -155,4 +156,40 @@ func TestCopyBesideTheBundle(t *testing.T) {
 			t.Errorf("the copy was changed: %v", err)
 		}
 	})
+}
+
+// A bundle that was finished after the backup is taken for the incident's own, and goes where a
+// new one would: what was written down of that is not in the backup.
+func TestAdoptedInARestoredStore(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+			first, err := b.r.Once(t.Context(), request())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := first.Clone()
+			in.State, in.Frozen, in.Revisions, in.Bundle, in.Coverage = incident.Sealing, true, nil, "", ""
+			if err := b.st.Save(in); err != nil {
+				t.Fatal(err)
+			}
+			want := "share"
+			if known { // a crash came after it
+				want = "vendor"
+				if err := sealingFile(b.st, in.Key).Save(sealing{Revision: 1, Begun: 1, HandTo: []string{want}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.r.HandTo = func(_ context.Context, in incident.Incident, m evidence.Manifest, bundle string) []string {
+				if in.ID != first.ID || m.Incident != first.ID || bundle != first.Bundle {
+					t.Errorf("%s, %s, %s", in.ID, m.Incident, bundle)
+				}
+				return []string{"share"}
+			}
+			got, err := b.r.alone(t.Context(), in, 0, nil)
+			if err != nil || len(got.Revisions) != 1 || got.Bundle != first.Bundle || !slices.Equal(got.Revisions[0].HandTo, []string{want}) {
+				t.Fatalf("known %v: %+v, %v", known, got, err)
+			}
+		})
+	}
 }

@@ -28,12 +28,11 @@ type Runner struct {
 	Seal func(ctx context.Context, job SealJob) (SealedBundle, error)
 	// VerifyBundle returns the manifest of an intact bundle of that incident and revision.
 	VerifyBundle func(ctx context.Context, path, incident string, revision int) (evidence.Manifest, error)
-
-	Parallel int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
-	Log      *slog.Logger     // nil: nothing
-	Now      func() time.Time // nil: time.Now
-	Events   func(Event)      // nil: nobody listens; must not block for long
-	Version  string           // of the program, for the manifest
+	Parallel     int              // bundles made at once; zero: 4. Hosts are asked at once for all incidents
+	Log          *slog.Logger     // nil: nothing
+	Now          func() time.Time // nil: time.Now
+	Events       func(Event)      // nil: nobody listens; must not block for long
+	Version      string           // of the program, for the manifest
 
 	Growth *growth.Book // by which logs without records are judged; nil: nothing is known of them
 
@@ -73,7 +72,8 @@ func (b Beside) await(ctx context.Context, job SealJob) {
 	}
 }
 
-// Keeping is what a runner asks before it removes an incident, and whom it tells.
+// Keeping is what a runner asks before it removes an incident, and whom it tells; and where what
+// it has kept is to go.
 type Keeping struct {
 	Reserve *diskspace.Reserve // of the store's disk: for it old incidents are removed; nil: none are
 
@@ -89,6 +89,10 @@ type Keeping struct {
 	// saved as sealed, a later one within incident.WhileKept, or it is not known here in time. nil: what is
 	// sealed is delivered.
 	Undelivered func(key string) bool
+
+	// HandTo says where a bundle that was finished before is to go, of which nothing is written
+	// down, as in a store that was restored; m is its own manifest. nil: nowhere.
+	HandTo func(ctx context.Context, in incident.Incident, m evidence.Manifest, bundle string) []string
 }
 
 // undelivered reports whether a bundle of the incident still has to go somewhere.

@@ -13,8 +13,8 @@ import (
 
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
-	"rtmtgrab/internal/incident/manifest"
 	"rtmtgrab/internal/incident/incidenttest"
+	"rtmtgrab/internal/incident/manifest"
 )
 
 func TestTwoPasses(t *testing.T) {

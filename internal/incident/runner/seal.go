@@ -168,8 +168,12 @@ func dropSlices(st *incident.Store, in incident.Incident) error {
 // bundle adopts or makes the bundle.
 func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle, err error) {
 	base, begun := incident.BundleBase(u.r.Store, u.inc), u.sealingOf()
-	if path, err := u.adopt(ctx, *m); path != "" || err != nil {
-		return SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}, err
+	if path, is, err := u.adopt(ctx, *m); path != "" || err != nil {
+		made := SealedBundle{Path: path, NoReport: begun.NoReport, HandTo: begun.HandTo, material: begun.Material}
+		if err == nil && len(made.HandTo) == 0 && u.r.HandTo != nil {
+			made.HandTo = u.r.HandTo(ctx, u.inc, is, path)
+		}
+		return made, err
 	}
 	u.r.Beside.await(ctx, SealJob{Incident: u.inc, Manifest: *m, Open: u.open})
 	place := &place{all: u.r.sealing()}
@@ -193,11 +197,11 @@ func (u *run) bundle(ctx context.Context, m *evidence.Manifest) (_ SealedBundle,
 	return made, err
 }
 
-// adopt returns the path of the bundle that was made of that manifest, if it is there and
-// verifies: the crash came after the bundle was done. Another one is errTaken.
-func (u *run) adopt(ctx context.Context, m evidence.Manifest) (path string, err error) {
+// adopt returns the path and the manifest of the bundle that was made of that manifest, if it is
+// there and verifies: the crash came after the bundle was done. Another one is errTaken.
+func (u *run) adopt(ctx context.Context, m evidence.Manifest) (path string, is evidence.Manifest, err error) {
 	if u.r.VerifyBundle == nil {
-		return "", nil
+		return "", is, nil
 	}
 	for _, path := range incident.BundlesAt(u.r.Store, u.inc) {
 		if strings.HasSuffix(path, atomicfile.PartSuffix) {
@@ -209,13 +213,13 @@ func (u *run) adopt(ctx context.Context, m evidence.Manifest) (path string, err 
 			u.r.log().Warn("existing bundle does not verify; writing it again", "incident", u.inc.ID, "bundle", path, "err", err)
 		case !is.Timing.Sealed.IsZero() && !is.Timing.Sealed.Equal(m.Timing.Sealed):
 			u.r.log().Warn("another bundle lies in its place, and stays there", "incident", u.inc.ID, "bundle", path, "sealed", is.Timing.Sealed)
-			return "", fmt.Errorf("%w: %s", errTaken, path)
+			return "", is, fmt.Errorf("%w: %s", errTaken, path)
 		default:
 			u.r.log().Info("using the finished bundle of an earlier run", "incident", u.inc.ID, "bundle", path)
-			return path, nil
+			return path, is, nil
 		}
 	}
-	return "", nil
+	return "", evidence.Manifest{}, nil
 }
 
 // unrecorded are the revisions before this one that no record knew and whose bundles are there.

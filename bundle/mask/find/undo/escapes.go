@@ -24,7 +24,7 @@ func (v *View) put(at int, b ...byte) {
 	}
 }
 
-// Escapes undoes %XX, &name; and &#N;, backslashes, and #012 of syslog.
+// Escapes undoes %XX, &name; and &#N;, backslashes, those of patterns too, and #012 of syslog.
 func Escapes(b []byte) View {
 	v := View{B: make([]byte, 0, len(b)), From: make([]int32, 0, len(b)+1)}
 	for i := 0; i < len(b); {
@@ -71,7 +71,7 @@ func backslash(rest []byte) int {
 		return 6
 	case c == 'x' && len(rest) >= 4 && isHex(rest[2]) && isHex(rest[3]):
 		return 4
-	case bytes.IndexByte([]byte(`nrt"'/\`), c) >= 0:
+	case bytes.IndexByte([]byte(`nrt"'/\.-@`), c) >= 0: // the last three in patterns, such as (.*)@example\.com
 		return 2
 	}
 	return 0

@@ -3,7 +3,9 @@
 //
 // It guarantees what package https does. A repeat has the same file name: as far as the
 // public description goes the drive may then show two files of one name. It says nothing
-// of how the drive can be asked for what it has; the answer to the PUT has to do.
+// of how the drive can be asked for what it has; the answer to the PUT has to do, and what
+// is answered with 200, as by a page in front of it, is not sent again by itself: whether it
+// is there a person sees in the case.
 package cxd
 
 import (
@@ -35,7 +37,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 		return sink.Receipt{}, &sink.Error{Cause: sink.Refused, Permanent: true, Alone: true, Err: redact.Error(err)}
 	}
 	up := &https.Sink{
-		URL: s.URL, Method: http.MethodPut, Trusted: true, Client: s.Client,
+		URL: s.URL, Method: http.MethodPut, Trusted: true, Client: s.Client, Confirms: []int{http.StatusCreated, http.StatusNoContent},
 		User:     func() (string, error) { return a.Case, nil },
 		Password: func() (string, error) { return token, nil },
 	}

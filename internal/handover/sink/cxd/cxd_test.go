@@ -2,6 +2,7 @@ package cxd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -33,6 +34,7 @@ type drive struct {
 	tokens map[string]string
 	files  map[string][][]byte // by case and name, each upload
 	drop   bool                // the next answer is lost
+	answer int                 // to an upload; zero: 201
 }
 
 func newDrive(t *testing.T) (*drive, *Sink) {
@@ -69,7 +71,7 @@ func (d *drive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.drop = false
 		panic(http.ErrAbortHandler)
 	}
-	w.WriteHeader(201)
+	w.WriteHeader(cmp.Or(d.answer, 201))
 }
 
 func artifact(t *testing.T) (sink.Artifact, []byte) {
@@ -125,6 +127,27 @@ func TestUnknown(t *testing.T) {
 	}
 	if len(d.files) != 1 || !bytes.Equal(d.files["612345678/"+a.Name][1], want) {
 		t.Errorf("%d names", len(d.files))
+	}
+}
+
+// TestOtherAnswer: only 201 says that the drive has it, and 204 that it has it in place of
+// another; a 200, as of a page in front of it, is no delivery, and what may be there is not sent
+// again and again.
+func TestOtherAnswer(t *testing.T) {
+	for code, well := range map[int]bool{200: false, 202: false, 204: true} {
+		d, s := newDrive(t)
+		a, _ := artifact(t)
+		d.answer = code
+		_, err := s.Deliver(deadline(t), a)
+		if well {
+			if err != nil {
+				t.Error(code, err)
+			}
+			continue
+		}
+		if e := failed(t, err, sink.Rejected, true); !e.Unknown {
+			t.Error(code, e)
+		}
 	}
 }
 

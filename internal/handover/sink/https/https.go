@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"rtmtgrab/internal/handover/sink"
@@ -37,6 +38,10 @@ type Sink struct {
 
 	Client  web.Client
 	Trusted bool // the server is known to keep what it confirms: it is not asked again
+
+	// Confirms are the only statuses by which the server says that it has what was sent; none:
+	// 200, 201, 202 and 204.
+	Confirms []int
 }
 
 // A Header is a further header field. {name}, {case} and {sha256} in it stand for those of
@@ -138,6 +143,10 @@ func (s *Sink) upload(ctx context.Context, client *http.Client, target *url.URL,
 	}
 	if src.Sent() != a.Size {
 		return src.Sent(), &sink.Error{Cause: sink.Mismatch, Unknown: true, Err: fmt.Errorf("it answered %d when it had got %d of %d bytes", resp.StatusCode, src.Sent(), a.Size)}
+	}
+	if len(s.Confirms) > 0 && !slices.Contains(s.Confirms, resp.StatusCode) {
+		return src.Sent(), &sink.Error{Cause: sink.Rejected, Permanent: true, Unknown: true,
+			Err: fmt.Errorf("it answered %d %s, which does not say that it has the bundle: look there", resp.StatusCode, http.StatusText(resp.StatusCode))}
 	}
 	return src.Sent(), nil
 }
