@@ -2,11 +2,14 @@ package sshdial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"rtmtgrab/internal/redact"
 )
 
 // A login is the one login of one Dial. It can be handed to several handshakes,
@@ -23,6 +26,20 @@ type login struct {
 	odd     error    // the server asks what we do not answer
 	signing error    // the key (an agent's) has not signed
 	signed  string   // the algorithm by which it has
+	said    string   // what the server has said since the key or secret was on its way
+}
+
+// maxSaid is about how many characters of what a server says beside its answer are kept.
+const maxSaid = 500
+
+// hear is ssh.ClientConfig.BannerCallback. What comes before a login is anybody's greeting;
+// what comes after the secret says why it will not do: an account that has expired, a system
+// that is going down. sshd then hangs up without a further word.
+func (l *login) hear(text string) error {
+	if l.began && len(l.said) < maxSaid {
+		l.said = redact.Foreign(strings.TrimSpace(l.said+"\n"+text), maxSaid)
+	}
+	return nil
 }
 
 // next is ssh.ClientConfig.AuthCallback: x/crypto asks it after "none" and after
@@ -61,7 +78,8 @@ func (l *login) next(ctx context.Context, ac *ssh.ClientAuthContext, remote stri
 // answer answers one hidden prompt, once. Messages without a prompt are let pass.
 func (l *login) answer() ssh.KeyboardInteractiveChallenge {
 	asked := false
-	return func(_, _ string, questions []string, echos []bool) ([]string, error) {
+	return func(_, instruction string, questions []string, echos []bool) ([]string, error) {
+		l.hear(instruction)
 		switch {
 		case len(questions) == 0:
 			return nil, nil
@@ -115,8 +133,17 @@ func (l *login) explain(e *Error, wire bool) {
 		// Every other answer counts as a no, an ill-formed one too: better stop
 		// once too often than be banned.
 		e.Kind, e.Offered = KindLoginRefused, l.offered
+		if l.cred.signer == nil && strings.Contains(e.Err.Error(), changeRequest) {
+			e.Err = errors.New("the server wants the password changed first")
+		}
+	}
+	if l.said != "" {
+		e.Err = fmt.Errorf("the server says %q: %w", l.said, e.Err)
 	}
 }
+
+// changeRequest is how x/crypto puts SSH_MSG_USERAUTH_PASSWD_CHANGEREQ (RFC 4252, section 8).
+const changeRequest = "unexpected message type 60 "
 
 // watched remembers how a signer has signed, or why it has not.
 type watched struct {

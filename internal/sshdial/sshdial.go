@@ -258,6 +258,7 @@ func (l *leg) handshake(ctx context.Context, hop *Client) (*Client, error) {
 		key = k
 		return l.trust.verify(host, remote, k)
 	}
+	conf.BannerCallback = l.login.hear
 	conf.AuthCallback = func(ac *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 		return l.login.next(ctx, ac, cn.RemoteAddr().String())
 	}

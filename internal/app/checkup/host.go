@@ -217,7 +217,7 @@ func unreachedHint(e *sshdial.Error) string {
 
 func sftpHint(err error) string {
 	if errors.Is(err, hostconn.ErrNoSFTP) {
-		return "the account needs SFTP: log in as root, or put command=\"internal-sftp -R\" before the key in authorized_keys; or read the logs by commands: ssh.commands: true, and a shell"
+		return "the account needs SFTP: log in as root, or put command=\"internal-sftp -R\" before the key in authorized_keys; or read the logs by commands: ssh.commands: true, and a shell. An account whose password has expired gets neither until it has a new one"
 	}
 	return "the connection broke; try again"
 }
