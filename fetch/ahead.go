@@ -46,7 +46,7 @@ func (e *early) ReadAt(b []byte, off int64) (int, error) {
 // read reads what is wanted of files i and up, as far as they are small, unless it is there
 // already. What cannot be read now is left to its turn, and so is the error.
 func (a *ahead) read(ctx context.Context, i int, carry bool) error {
-	if i < a.next {
+	if a == nil || i < a.next {
 		return nil
 	}
 	a.files = map[*logset.File]*early{}

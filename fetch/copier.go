@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -80,7 +81,9 @@ func (c *copier) copy(ctx context.Context) error {
 	if err := c.copyNearest(ctx); err != nil {
 		return errors.Join(err, c.save())
 	}
-	c.early = &ahead{f: c.f, plan: c.plan, meter: c.meter}
+	if !c.set.OneByOne {
+		c.early = &ahead{f: c.f, plan: c.plan, meter: c.meter}
+	}
 	stop, carry := len(c.plan.Files), true // carry: the record that the file before ends with belongs to the window
 	for i, file := range c.plan.Files {
 		err := c.early.read(ctx, i, carry)
@@ -159,6 +162,9 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 		}
 		return false, nil
 	}
+	if c.settled(file, from, to) {
+		return false, nil
+	}
 	c.f.doubt()
 	e := c.early.of(file, from, to)
 	if err = c.fill(ctx, e.source(c.sourceOf(file, from, to), c.meter), from, to); hostconn.IsAnswer(err) {
@@ -194,6 +200,13 @@ func (c *copier) copyFile(ctx context.Context, file *logset.File, carry bool) (c
 	c.store.lengthenHeads(c.f, &file.Info)
 	c.f.asHost(&file.Info)
 	return false, c.saveSometimes()
+}
+
+// settled reports whether a file was copied over an earlier connection and rests since: where
+// connections do not last it is not asked again.
+func (c *copier) settled(file *logset.File, from, to int64) bool {
+	return c.set.OneByOne && file.Rested(c.clock.Offset) && len(c.f.lacking(&file.Info, "", from, to)) == 0 &&
+		!slices.ContainsFunc(c.f.of(&file.Info), func(e *extent) bool { return e.Open || e.From != "" })
 }
 
 // sourceOf is what [from, to) of a held file is copied from.

@@ -65,7 +65,7 @@ type Grab struct {
 	holder   logset.Holder
 	retained bool         // how far back the logs go was noted
 	clockWas logset.Clock // of the connection before, until that of this one is known
-	broken   bool         // the connection was lost before
+	lost     int          // passes that broke off once the files were held, and one if any other did
 	counted  map[string]counted
 	ring     ringUse
 }
@@ -91,8 +91,7 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		g.Copied()
 	}
 	if err != nil && (ctx.Err() != nil || !atomicfile.Full(err)) { // while room is waited for, what is held stays held
-		g.holder.Drop(true)
-		g.broken = true
+		g.broke()
 		if ctx.Err() != nil {
 			err = errors.Join(context.Cause(ctx), err)
 		}
@@ -102,6 +101,15 @@ func (g *Grab) Pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		return evidence.Host{}, errors.Join(context.Cause(ctx), err)
 	}
 	return row, errors.Join(err, rowErr)
+}
+
+// broke lets go of a connection over which a pass came to no end.
+func (g *Grab) broke() {
+	if !g.holder.HeldAt.IsZero() {
+		g.lost++
+	}
+	g.lost = max(g.lost, 1)
+	g.holder.Drop(true)
 }
 
 // Adopt takes what another collector has of what is missing in row, the grab's last one, which is of the

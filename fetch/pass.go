@@ -92,7 +92,10 @@ func (g *Grab) connect(ctx context.Context) error {
 		return err
 	}
 	s, conn := g.store.state, g.holder.Conn()
-	g.clockWas, s.HostKey, s.Clock = s.clock(), conn.HostKey(), nil
+	if was := s.clock(); was.Known {
+		g.clockWas = was
+	}
+	s.HostKey, s.Clock = conn.HostKey(), nil
 	if r, ok := conn.(router); ok {
 		s.Via, s.Legacy = r.Route()
 	}
@@ -179,6 +182,7 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 // not what they seemed it holds again.
 func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
 	g.store.state.compareClock(g.clockWas, clock, g.clock())
+	clock = g.clockWas.StillIs(clock) // the same window is in the same bytes: what was found before the connection broke stays
 	g.clockWas = logset.Clock{}
 	g.store.state.setClock(clock, g.clock())
 	if clock.Offset.Abs() > logset.UnknownClock {
@@ -220,7 +224,7 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 	for i, name := range g.Host.Families {
 		copiers[i] = g.copier(a, name)
 	}
-	if err := sideBySide(copiers, func(c *copier) error { return c.locate(ctx) }); err != nil {
+	if err := g.locate(ctx, copiers); err != nil {
 		return false, err
 	}
 	located()
@@ -233,7 +237,7 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Yields: g.Share.Yields, Deadline: g.deadline(a, copiers)})
 	defer turn.Leave()
 	meter := g.meter(copiers, turn)
-	err = sideBySide(copiers, func(c *copier) error {
+	err = sideBySide(copiers, len(copiers), func(c *copier) error {
 		c.meter = meter
 		return c.copy(ctx)
 	})
@@ -253,9 +257,26 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 	return again && err == nil, err
 }
 
-func sideBySide(copiers []*copier, f func(*copier) error) error {
+// oneByOne is after how many passes that broke off files are looked into and copied one after
+// the other: what was done with one stays, what was half done with many is lost.
+const oneByOne = 2
+
+// locate finds the window in the files of all families.
+func (g *Grab) locate(ctx context.Context, copiers []*copier) error {
+	most := len(copiers)
+	if g.lost > oneByOne {
+		most = 1
+	}
+	return sideBySide(copiers, most, func(c *copier) error {
+		c.set.OneByOne = most == 1
+		return c.locate(ctx)
+	})
+}
+
+// sideBySide runs f for the copiers, at most so many at a time.
+func sideBySide(copiers []*copier, most int, f func(*copier) error) error {
 	errs := make([]error, len(copiers))
-	hostconn.Each(len(copiers), len(copiers), func(i int) { errs[i] = f(copiers[i]) })
+	hostconn.Each(len(copiers), most, func(i int) { errs[i] = f(copiers[i]) })
 	return errors.Join(errs...)
 }
 
@@ -277,7 +298,7 @@ func (g *Grab) meter(copiers []*copier, turn *copyqueue.Turn) *hostconn.Meter {
 // is held keeps its file, but not where there are no handles, where files are copied and
 // truncated, or where the connection broke before. Zero: it is safe.
 func (g *Grab) deadline(a *aim, copiers []*copier) time.Time {
-	atRisk := g.broken || g.store.state.Transport == evidence.TransportCommands
+	atRisk := g.lost > 0 || g.store.state.Transport == evidence.TransportCommands
 	for _, c := range copiers {
 		atRisk = atRisk || len(c.set.Truncated)+len(c.set.Missed) > 0
 	}

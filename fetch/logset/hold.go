@@ -263,6 +263,7 @@ func (h *Holder) adopt(fresh []*File) bool {
 		f.ShowFirst(s.Zone)
 		i := slices.IndexFunc(s.Files, func(o *File) bool { return sameFile(o, f) })
 		if i < 0 {
+			recall(s.found, f)
 			s.Files = append(s.Files, f)
 			news = true
 			continue

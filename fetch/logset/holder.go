@@ -58,6 +58,7 @@ func (h *Holder) Drop(broken bool) {
 	}
 	for _, s := range h.sets {
 		each(len(s.Files), func(i int) { s.Files[i].Handle.Close() })
+		s.found = remember(s.found, s.Files)
 		s.Files = nil
 	}
 	if conn != nil && !broken {
@@ -96,6 +97,14 @@ func (c Clock) Uncertainty() time.Duration {
 		return UnknownClock
 	}
 	return c.Doubt
+}
+
+// StillIs is the clock when it was measured once more: c, as long as both may be right.
+func (c Clock) StillIs(again Clock) Clock {
+	if c.Known && again.Known && (again.Offset-c.Offset).Abs() <= c.Doubt+again.Doubt {
+		return c
+	}
+	return again
 }
 
 // Contradicted reports whether the files say that a clock which was measured days away from

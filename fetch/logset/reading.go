@@ -22,8 +22,8 @@ type readDone struct {
 // readEach runs f for the files that are to be read, in their order, each when there is something left
 // in the budget for it; with the end of ctx no further ones. A host that answers quickly is asked for more
 // and more files at once: what a slow one is asked for at once would only lie about. A panic of f is one of
-// the caller's.
-func readEach(ctx context.Context, files []*File, read []bool, f func(int)) {
+// the caller's. most is how many bytes may be under way; one file always may.
+func readEach(ctx context.Context, files []*File, read []bool, most int64, f func(int)) {
 	ended := make(chan readDone, len(files)) // who has read lies about no longer
 	var under, more int64                    // bytes: under way, and beyond the first ones
 	var caught any
@@ -41,7 +41,7 @@ func readEach(ctx context.Context, files []*File, read []bool, f func(int)) {
 			continue
 		}
 		n := max(min(file.Size, stretch), leastRead)
-		for under > 0 && under+n > min(readAtOne*stretch, reading.first()+more) {
+		for under > 0 && under+n > min(most, reading.first()+more) {
 			wait()
 		}
 		mine, err := reading.take(ctx, n)

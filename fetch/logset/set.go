@@ -24,6 +24,9 @@ type Set struct {
 	Breaks    []Break  // where files may have come and gone between two listings
 	Absent    bool     // the folder has no file of it
 	Zone      *time.Location
+	OneByOne  bool // one file after the other is looked into and copied, for the line may not last for several
+
+	found []*File // without handles: what was found in those of the connections before
 }
 
 // Missed is a file that was listed and could not be held, a link, a folder or a pipe in
@@ -67,7 +70,11 @@ func (s *Set) Plan(ctx context.Context, cut evidence.Window, last bool) (*Plan, 
 	p := &Plan{Family: s.Family, Cut: cut, Files: slices.Clone(s.Files)}
 	errs, read := make([]error, len(p.Files)), make([]bool, len(p.Files))
 	eachOf(p.Files, func(i int) { read[i], errs[i] = p.Files[i].prepare(cut, s.Zone) })
-	readEach(ctx, p.Files, read, func(i int) { errs[i] = p.Files[i].locate(cut, s.Zone) })
+	most := int64(readAtOne * stretch)
+	if s.OneByOne {
+		most = 0
+	}
+	readEach(ctx, p.Files, read, most, func(i int) { errs[i] = p.Files[i].locate(cut, s.Zone) })
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
