@@ -185,7 +185,7 @@ func hostHint(e *sshdial.Error) string {
 		}
 		return "check the address and the route to " + e.Address
 	case sshdial.KindNotSSH:
-		return "something other than SSH answers on " + e.Address + ": check the port"
+		return "something other than SSH answers on " + e.Address + ": check the port; or an SSH server hangs up before it greets, because it starts, has too many logins under way or refuses this machine"
 	case sshdial.KindBusy:
 		return e.Address + " has as many logins under way as it allows, or lets this machine wait: grab tries again; if it goes on, look who else logs in there (MaxStartups)"
 	case sshdial.KindNoCommon:
