@@ -173,7 +173,7 @@ func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) (todo, over 
 			newest = e.MTime
 		}
 	}
-	proven := map[string]bool{}
+	proven, held := map[string]bool{}, h.heldAs(entries)
 	for _, e := range entries {
 		s := h.setOf(e.Name)
 		if e.MTime.Before(oldest) && !OddTime(e.MTime) && e.Name != s.Family {
@@ -182,7 +182,7 @@ func (h *Holder) unheld(entries []hostconn.Entry, oldest time.Time) (todo, over 
 			}
 			proven[s.Family] = e.Size > 0
 		}
-		if e.MTime.Before(newest.Add(-Rest)) && h.alreadyHeld(s, entries, e) {
+		if e.MTime.Before(newest.Add(-Rest)) && h.alreadyHeld(held[looksOf(s, e.Size, e.MTime)]) {
 			continue
 		}
 		if h.Skip != nil && h.Skip(entries, e) {
@@ -228,26 +228,44 @@ func (h *Holder) missIrregular(oldest time.Time) {
 	}
 }
 
+// looks is how a file of a family looks in a listing.
+type looks struct {
+	set   *Set
+	size  int64
+	mtime int64 // in nanoseconds since 1970
+}
+
+func looksOf(s *Set, size int64, mtime time.Time) looks { return looks{s, size, mtime.UnixNano()} }
+
+// alikes are the entries and the handles that look the same.
+type alikes struct {
+	n    int
+	file *File // one of the handles; nil: there is none
+}
+
+// heldAs is what is listed and held, by its looks: a folder may have a hundred thousand files.
+func (h *Holder) heldAs(entries []hostconn.Entry) map[looks]alikes {
+	all := map[looks]alikes{}
+	for _, e := range entries {
+		at := looksOf(h.setOf(e.Name), e.Size, e.MTime)
+		all[at] = alikes{n: all[at].n + 1}
+	}
+	for _, s := range h.sets {
+		for _, f := range s.Files {
+			at := looksOf(s, f.Size, f.MTime)
+			all[at] = alikes{all[at].n + 1, f}
+		}
+	}
+	return all
+}
+
 // alreadyHeld reports whether an entry at rest is a file that is held: one entry and one
 // handle alone have that size and mtime.
-func (h *Holder) alreadyHeld(s *Set, entries []hostconn.Entry, e hostconn.Entry) bool {
-	var same *File
-	n := 0
-	for _, f := range s.Files {
-		if f.Size == e.Size && f.MTime.Equal(e.MTime) {
-			same = f
-			n++
-		}
-	}
-	for _, o := range entries {
-		if o.Size == e.Size && o.MTime.Equal(e.MTime) && h.setOf(o.Name) == s {
-			n++
-		}
-	}
-	if same == nil || n != 2 {
+func (h *Holder) alreadyHeld(a alikes) bool {
+	if a.file == nil || a.n != 2 {
 		return false
 	}
-	same.listed = h.round
+	a.file.listed = h.round
 	return true
 }
 
