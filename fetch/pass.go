@@ -237,7 +237,7 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 	turn := g.Share.Queue.Join(copyqueue.Claim{Host: g.Host.Address, Site: g.Share.Site, Alert: g.Share.Near, Yields: g.Share.Yields, Deadline: g.deadline(a, copiers)})
 	defer turn.Leave()
 	meter := g.meter(copiers, turn)
-	err = sideBySide(copiers, len(copiers), func(c *copier) error {
+	err = sideBySide(copiers, g.atOnce(copiers), func(c *copier) error {
 		c.meter = meter
 		return c.copy(ctx)
 	})
@@ -261,14 +261,18 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 // the other: what was done with one stays, what was half done with many is lost.
 const oneByOne = 2
 
+// atOnce is how many families are worked at at a time.
+func (g *Grab) atOnce(copiers []*copier) int {
+	if g.lost > oneByOne {
+		return 1
+	}
+	return len(copiers)
+}
+
 // locate finds the window in the files of all families.
 func (g *Grab) locate(ctx context.Context, copiers []*copier) error {
-	most := len(copiers)
-	if g.lost > oneByOne {
-		most = 1
-	}
-	return sideBySide(copiers, most, func(c *copier) error {
-		c.set.OneByOne = most == 1
+	return sideBySide(copiers, g.atOnce(copiers), func(c *copier) error {
+		c.set.OneByOne = g.lost > oneByOne
 		return c.locate(ctx)
 	})
 }
