@@ -14,13 +14,16 @@ import (
 )
 
 // A shortLived connection breaks after some reads; its clock is measured a little
-// differently each time.
+// differently each time; below zero it cannot be.
 type shortLived struct {
 	conntest.Local
 	offset time.Duration
 }
 
 func (c *shortLived) Clock(context.Context) (offset, doubt time.Duration, err error) {
+	if c.offset < 0 {
+		return 0, 0, errors.New("too slow an answer")
+	}
 	return c.offset, 5 * time.Millisecond, nil
 }
 
@@ -41,7 +44,7 @@ func TestConnectionsTooShortToFindTheWindow(t *testing.T) {
 	g := newGrab(t, w.Dir, nil)
 	g.Host.Dial = func(context.Context) (hostconn.Conn, error) {
 		dials++
-		return &shortLived{conntest.Local{FailAfter: int64(reads)}, time.Duration(dials%3) * time.Millisecond}, nil
+		return &shortLived{conntest.Local{FailAfter: int64(reads)}, time.Duration(dials%4-1) * time.Millisecond}, nil
 	}
 	asked := w.Window(25*time.Minute, 0)
 	var row evidence.Host

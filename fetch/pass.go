@@ -181,10 +181,14 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 // held tells that all files are held, once the clock is known; if the files' mtimes are
 // not what they seemed it holds again.
 func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
-	g.store.state.compareClock(g.clockWas, clock, g.clock())
+	s, at := g.store.state, g.clock()
+	s.compareClock(g.clockWas, clock, at)
+	if !clock.Known && at.Sub(s.ClockAt).Abs() <= clockAge { // a line that breaks may be too slow to measure by
+		clock, at = g.clockWas, s.ClockAt
+	}
 	clock = g.clockWas.StillIs(clock) // the same window is in the same bytes: what was found before the connection broke stays
 	g.clockWas = logset.Clock{}
-	g.store.state.setClock(clock, g.clock())
+	s.setClock(clock, at)
 	if clock.Offset.Abs() > logset.UnknownClock {
 		if err := g.hold(ctx, asked); err != nil {
 			return err
