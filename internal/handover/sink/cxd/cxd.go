@@ -10,9 +10,9 @@ package cxd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/https"
@@ -56,7 +56,7 @@ func (s *Sink) Deliver(ctx context.Context, a sink.Artifact) (sink.Receipt, erro
 func (s *Sink) Check(ctx context.Context) error {
 	up := &https.Sink{URL: s.URL, Method: http.MethodPut, Client: s.Client}
 	err := up.Check(ctx)
-	if e, ok := err.(*sink.Error); ok && e.Cause == sink.Refused && strings.Contains(e.Err.Error(), "401") {
+	if errors.Is(err, web.Answer(http.StatusUnauthorized)) {
 		return nil // it asks who we are, and was not told
 	}
 	return err

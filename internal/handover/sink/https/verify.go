@@ -113,7 +113,7 @@ func (s *Sink) Check(ctx context.Context) error {
 	case code == http.StatusNotImplemented:
 		return nil
 	}
-	e.Err = fmt.Errorf("it answered %d %s", code, http.StatusText(code))
+	e.Err = web.Answer(code)
 	if e.Cause == sink.Redirect {
 		e.Err = errors.New(e.Err.Error() + web.Elsewhere(resp))
 	}

@@ -130,6 +130,13 @@ func Status(code int) *sink.Error {
 	return &sink.Error{Cause: sink.Rejected, Permanent: true}
 }
 
+// An Answer is the status that a server answered with, where nothing else is known.
+type Answer int
+
+func (a Answer) Error() string {
+	return fmt.Sprintf("it answered %d %s", int(a), http.StatusText(int(a)))
+}
+
 // Elsewhere says where a redirect points, as far as it can be told.
 func Elsewhere(resp *http.Response) string {
 	u, err := resp.Location()
