@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rtmtgrab/fetch/hostconn/garbage"
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/analysis"
 	"rtmtgrab/internal/app/usage"
@@ -25,6 +26,7 @@ import (
 )
 
 func main() {
+	garbage.Within()
 	first := make(chan struct{})
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

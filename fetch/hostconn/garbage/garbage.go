@@ -1,6 +1,7 @@
 // Package garbage says how often garbage is collected while hosts are read from.
 //
-// It guarantees that all is as before when the last of them is done, half a minute later if they were many.
+// It guarantees that all is as before when the last of them is done, half a minute later if they were many, and
+// that no more memory is aimed at than the control group of the program allows (Within).
 // It does not know what is read.
 package garbage
 
