@@ -121,7 +121,5 @@ func TestManyInWork(t *testing.T) {
 		info, err := cons.Info(t.Context())
 		return err == nil && info.NumPending == 0
 	})
-	if took := heap() - before; took > many*size/4 {
-		t.Errorf("%d alerts with mails of %d KiB take %d MiB", many, size>>10, took>>20)
-	}
+	until(t, "little is held of their mails", func() bool { return heap()-before <= many*size/4 }) // those on their way go
 }
