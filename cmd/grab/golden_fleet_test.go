@@ -34,7 +34,7 @@ func TestGoldenFleet(t *testing.T) {
 		Cause: "tcp_dropped", Phones: 2, Names: []string{"SEP00EBD5D5D8C6"}, Bundle: "/var/lib/grab/bundles/x.zip", At: now, TimeZone: "America/New_York", Counts: map[string]int{"partial": 2}, HandTo: []string{"analysts"}, Bytes: 9}
 	goldenType(t, "fleet-verdict", reflect.TypeFor[fleet.Verdict](), doc(v), doc(fleet.Verdict{Unclaimed: true}))
 	goldenType(t, "fleet-status", reflect.TypeFor[fleet.Status](), doc(word))
-	goldenType(t, "fleet-presence", reflect.TypeFor[fleet.Presence](), doc(fleet.Presence{Collector: "dmz-a", State: fleet.Silent, Since: now, Teller: "dmz-b", Told: now}))
+	goldenType(t, "fleet-presence", reflect.TypeFor[fleet.Presence](), doc(fleet.Presence{Collector: "dmz-a", State: fleet.Silent, Since: now, Notifier: "dmz-b", Told: now}))
 	goldenType(t, "list-fleet", reflect.TypeFor[[]fleetview.Row](), "[]", doc([]fleetview.Row{fleetview.RowOf(v), {State: incident.Sealed, Unclaimed: true}}))
 	goldenType(t, "now-at-site", reflect.TypeFor[fleet.Grabbed](), doc(fleet.NewGrabbed(v, evidence.Manifest{Hosts: []evidence.Host{{Host: "expc01", Coverage: evidence.Partial, Error: "no answer"}}})))
 }

@@ -58,7 +58,7 @@ func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bo
 		}
 		return a.show(done, done.Write)
 	}
-	desk, err := deskAlone(a)
+	dispatcher, err := dispatcherAlone(a)
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bo
 			return err
 		}
 	}
-	err = desk.Alone(ctx, func(ctx context.Context) error {
-		done, err = desk.Do(ctx, q, oneshot.Whoami(), a.say)
+	err = dispatcher.Alone(ctx, func(ctx context.Context) error {
+		done, err = dispatcher.Do(ctx, q, oneshot.Whoami(), a.say)
 		return err
 	})
 	if err != nil {
@@ -77,8 +77,8 @@ func runSend(ctx context.Context, a *app, q delivery.Ask, name string, direct bo
 	return a.show(done, done.Write)
 }
 
-// deskAlone has the deliveries of a store that no watch works at.
-func deskAlone(a *app) (*delivery.Desk, error) {
+// dispatcherAlone has the deliveries of a store that no watch works at.
+func dispatcherAlone(a *app) (*delivery.Dispatcher, error) {
 	cfg, err := a.load(offline)
 	if err != nil {
 		return nil, err
@@ -95,11 +95,11 @@ func runDeliveries(ctx context.Context, a *app, direct bool) error {
 			return err
 		}
 	} else {
-		desk, err := deskAlone(a)
+		dispatcher, err := dispatcherAlone(a)
 		if err != nil {
 			return err
 		}
-		if list, err = desk.Read(); err != nil {
+		if list, err = dispatcher.Read(); err != nil {
 			return err
 		}
 	}
@@ -129,15 +129,15 @@ func runCase(ctx context.Context, a *app, args []string, direct bool) error {
 			return err
 		}
 	} else {
-		desk, err := deskAlone(a)
+		dispatcher, err := dispatcherAlone(a)
 		if err != nil {
 			return err
 		}
-		id, err := inventory.Finder{Store: desk.Opened}.ID(args[0])
+		id, err := inventory.Finder{Store: dispatcher.Opened}.ID(args[0])
 		if err != nil {
 			return err
 		}
-		in, err := desk.SetCaseAlone(id, args[1])
+		in, err := dispatcher.SetCaseAlone(id, args[1])
 		if err != nil {
 			return err
 		}

@@ -80,8 +80,8 @@ type grabs struct {
 	followers followers        // of what it works at
 	drills    rehearsal.Clock
 
-	deliveries *delivery.Desk  // of what it sealed
-	prts       *filing.Service // phones' problem reports
+	deliveries *delivery.Dispatcher // of what it sealed
+	prts       *filing.Service      // phones' problem reports
 	clusters   *wiring.Clusters
 	gatherer   *gather.Gatherer // what CUCM knows of incidents
 	appliances *wiring.Appliances
@@ -131,7 +131,7 @@ func New(cfg *config.Config, log *slog.Logger, load func() (*config.Config, erro
 		w.health.Hosts.Proven(host, p)
 		w.shallow.depths(host, p.Depths, w.cfg.window())
 	}}
-	w.deliveries = &delivery.Desk{Store: w.Store, Cfg: w.cfg.Load, Log: log, Tokens: &w.tokens, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
+	w.deliveries = &delivery.Dispatcher{Store: w.Store, Cfg: w.cfg.Load, Log: log, Tokens: &w.tokens, Reserve: wiring.Reserve(w.cfg.Load), Heard: w.Notifier.News.LookAgain}
 	w.Notifier.News.Handed = handed(w.deliveries)
 	w.queue = &copyqueue.Queue{}
 	w.Runner = newRunner(w.Store, w.cfg.Load, wiring.Reserve(w.cfg.Load), w.sessions.pool, w.queue, analyst, log, w.event)
@@ -162,7 +162,7 @@ func (w *Collector) askBeside() {
 }
 
 // Deliveries are those of what it sealed.
-func (w *Collector) Deliveries() *delivery.Desk { return w.deliveries }
+func (w *Collector) Deliveries() *delivery.Dispatcher { return w.deliveries }
 
 // newRunner is one that works by the configuration in force.
 func newRunner(store *incident.Store, cfg func() *config.Config, reserve *diskspace.Reserve, pool *hostconn.Pool, queue *copyqueue.Queue, analyst *analysis.Analyst, log *slog.Logger, events func(runner.Event)) *runner.Runner {

@@ -23,8 +23,8 @@ import (
 )
 
 // reportHandover says how it stands with the destinations of bundles.
-func reportHandover(r *status.Report, desk *delivery.Desk, cfg *config.Config) {
-	list, err := desk.Report()
+func reportHandover(r *status.Report, dispatcher *delivery.Dispatcher, cfg *config.Config) {
+	list, err := dispatcher.Report()
 	if err != nil {
 		r.Add(status.Problem{Key: status.HandoverKey, What: "bundles are not handed over: " + evidence.Printable(err.Error(), 300),
 			Hint: "it is tried again by itself; see that no other grab send runs, and the folder handover in the store"})
@@ -42,9 +42,9 @@ func reportHandover(r *status.Report, desk *delivery.Desk, cfg *config.Config) {
 }
 
 // handed says for notices where bundles are.
-func handed(desk *delivery.Desk) func(incident.Incident) ([]channel.Handed, bool) {
+func handed(dispatcher *delivery.Dispatcher) func(incident.Incident) ([]channel.Handed, bool) {
 	return func(in incident.Incident) (list []channel.Handed, settled bool) {
-		outcomes, settled := desk.Outcomes(in)
+		outcomes, settled := dispatcher.Outcomes(in)
 		for _, o := range outcomes {
 			list = append(list, channel.Handed{To: o.To, State: o.State, Place: evidence.Printable(o.Place, 500), Error: evidence.Printable(o.Error, 300)})
 		}

@@ -50,7 +50,7 @@ type server struct {
 
 // handing is who hands bundles over, and where the case of an open incident stands.
 type handing struct {
-	deliveries *delivery.Desk
+	deliveries *delivery.Dispatcher
 	table      *incident.Table
 }
 

@@ -121,7 +121,7 @@ type Presence struct {
 	Collector string    `json:"collector"`
 	State     string    `json:"state"`
 	Since     time.Time `json:"since"`            // by the clock of who wrote it
-	Teller    string    `json:"teller,omitempty"` // of a silence: the collector that tells people
+	Notifier  string    `json:"teller,omitempty"` // of a silence: the collector that tells people
 	Told      time.Time `json:"told,omitzero"`    // of a silence: when it had done that
 }
 
@@ -131,7 +131,7 @@ func ParsePresence(key string, b []byte) (Presence, error) {
 	if err := parse(key, b, &p, func() string { return p.Collector }); err != nil {
 		return Presence{}, fmt.Errorf("presence of a collector: %w", err)
 	}
-	p.State, p.Teller = evidence.Printable(p.State, maxText), evidence.Printable(p.Teller, 4*maxText)
+	p.State, p.Notifier = evidence.Printable(p.State, maxText), evidence.Printable(p.Notifier, 4*maxText)
 	p.Since, p.Told = evidence.BoundedTime(p.Since).UTC(), evidence.BoundedTime(p.Told)
 	return p, nil
 }

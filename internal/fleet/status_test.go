@@ -46,7 +46,7 @@ func FuzzPresence(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again, err := json.Marshal(p); err != nil || Token(p.Collector) != key || evidence.Printable(p.Teller, len(p.Teller)) != p.Teller {
+		if again, err := json.Marshal(p); err != nil || Token(p.Collector) != key || evidence.Printable(p.Notifier, len(p.Notifier)) != p.Notifier {
 			t.Fatalf("%+v: %s, %v", p, again, err)
 		}
 	})

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"rtmtgrab/bundle"
@@ -185,15 +183,15 @@ func (s *Set) addIncident(m evidence.Manifest) {
 	}
 	known := map[string]bool{}
 	for _, h := range m.Hosts {
-		known[bare(h.Address)], known[bare(h.Host)] = true, true
+		known[evidence.BareAddress(h.Address)], known[evidence.BareAddress(h.Host)] = true, true
 		for _, a := range h.OwnAddresses {
-			known[bare(a)] = true
+			known[evidence.BareAddress(a)] = true
 		}
 	}
 	var named []string
 	for _, h := range m.Hosts {
 		for _, p := range h.PeersNamed {
-			if p = bare(p); p != "" && !known[p] {
+			if p = evidence.BareAddress(p); p != "" && !known[p] {
 				named = append(named, p)
 			}
 		}
@@ -239,17 +237,4 @@ func pageOf(link string) string {
 		return ""
 	}
 	return evidence.Printable(u.String(), 300)
-}
-
-// bare is an address or a name without its port, folded.
-func bare(a string) string {
-	a = strings.ToLower(strings.TrimSpace(a))
-	if ap, err := netip.ParseAddrPort(a); err == nil {
-		return ap.Addr().Unmap().String()
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil {
-		return ip.Unmap().String()
-	}
-	host, _, _ := strings.Cut(a, ":")
-	return strings.TrimSuffix(host, ".")
 }

@@ -24,10 +24,10 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// shop is a store with a desk, and a folder that bundles go to.
+// shop is a store with a dispatcher, and a folder that bundles go to.
 type shop struct {
 	*testing.T
-	*Desk
+	*Dispatcher
 	share string
 	cfg   *config.Config
 	stop  func()
@@ -42,7 +42,7 @@ func newShop(t *testing.T) *shop {
 	s := &shop{T: t, share: filepath.Join(dir, "share")}
 	os.Mkdir(s.share, 0o700)
 	s.cfg = &config.Config{Store: st.Dir, Handover: []config.Handover{{Name: "share", Folder: s.share, Mask: config.MaskNone}}}
-	s.Desk = &Desk{Store: st, Cfg: func() *config.Config { return s.cfg }, Log: slog.New(slog.DiscardHandler)}
+	s.Dispatcher = &Dispatcher{Store: st, Cfg: func() *config.Config { return s.cfg }, Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() { s.close() })
 	return s
 }
@@ -52,7 +52,7 @@ func (s *shop) open() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Desk.Run(ctx)
+		s.Dispatcher.Run(ctx)
 	}()
 	s.stop = func() {
 		cancel()

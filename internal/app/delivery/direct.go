@@ -18,16 +18,16 @@ import (
 )
 
 // New has the deliveries of a store that no watch works at.
-func New(store *incident.Store, cfg *config.Config) *Desk {
+func New(store *incident.Store, cfg *config.Config) *Dispatcher {
 	force := func() *config.Config { return cfg }
-	return &Desk{Store: store, Cfg: force, Log: slog.New(slog.DiscardHandler), Reserve: wiring.Reserve(force)}
+	return &Dispatcher{Store: store, Cfg: force, Log: slog.New(slog.DiscardHandler), Reserve: wiring.Reserve(force)}
 }
 
 // Opened is the store.
-func (d *Desk) Opened() (*incident.Store, error) { return d.Store, nil }
+func (d *Dispatcher) Opened() (*incident.Store, error) { return d.Store, nil }
 
 // Read is what waits, as it stands in the store.
-func (d *Desk) Read() ([]Delivered, error) {
+func (d *Dispatcher) Read() ([]Delivered, error) {
 	jobs, err := wiring.Jobs(d.Store).Waiting()
 	list := []Delivered{}
 	for _, j := range jobs {
@@ -41,7 +41,7 @@ func (d *Desk) Read() ([]Delivered, error) {
 
 // SetCaseAlone is SetCase without a watch: an incident that one has open is its own to
 // change.
-func (d *Desk) SetCaseAlone(id, number string) (incident.Incident, error) {
+func (d *Dispatcher) SetCaseAlone(id, number string) (incident.Incident, error) {
 	in, err := d.Store.Load(id)
 	if err != nil {
 		return in, err
@@ -61,7 +61,7 @@ func (d *Desk) SetCaseAlone(id, number string) (incident.Incident, error) {
 
 // Alone does something with the deliveries of a store that no watch works at: do runs while
 // they do.
-func (d *Desk) Alone(ctx context.Context, do func(ctx context.Context) error) error {
+func (d *Dispatcher) Alone(ctx context.Context, do func(ctx context.Context) error) error {
 	d.init()
 	e, err := d.open()
 	if errors.Is(err, handover.ErrTaken) {
@@ -84,7 +84,7 @@ func (d *Desk) Alone(ctx context.Context, do func(ctx context.Context) error) er
 
 // SetCase sets the case of an incident that nobody works at; update, which may be nil,
 // changes one that the caller has in memory, and reports whether it has.
-func (d *Desk) SetCase(id, number string, update func(key string, change func(*incident.Incident)) (bool, error)) (incident.Incident, error) {
+func (d *Dispatcher) SetCase(id, number string, update func(key string, change func(*incident.Incident)) (bool, error)) (incident.Incident, error) {
 	if number != "" && !config.CaseNumber(number) {
 		return incident.Incident{}, advice.Usage(fmt.Errorf("%q is not a case number: letters, digits, - and _", evidence.Printable(number, 100)))
 	}
@@ -120,7 +120,7 @@ func (d *Desk) SetCase(id, number string, update func(key string, change func(*i
 }
 
 // takeUp has deliveries of an incident tried again that failed: its case is another now.
-func (d *Desk) takeUp(key string) {
+func (d *Dispatcher) takeUp(key string) {
 	if e := d.engine(); e != nil {
 		e.Reopen(key)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // mask writes a masked copy of a bundle into a folder.
-func (d *Desk) mask(ctx context.Context, src, dir string, j handover.Job, t handover.Terms) (string, error) {
+func (d *Dispatcher) mask(ctx context.Context, src, dir string, j handover.Job, t handover.Terms) (string, error) {
 	cfg, analyst := d.Cfg(), d.Analyst
 	if analyst == nil {
 		analyst = analysis.New()

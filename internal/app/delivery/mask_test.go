@@ -19,8 +19,8 @@ import (
 // again, and nothing is left of it.
 func TestMask(t *testing.T) {
 	s := newShop(t)
-	s.Desk.Analyst = analysis.New()
-	s.Desk.Analyst.Program = confine.Program{Path: filepath.Join(t.TempDir(), "none")} // a bundle without a report will do
+	s.Dispatcher.Analyst = analysis.New()
+	s.Dispatcher.Analyst.Program = confine.Program{Path: filepath.Join(t.TempDir(), "none")} // a bundle without a report will do
 	in := s.seal(1, 1)
 	j := handover.Job{Key: in.Key, Incident: in.ID, Site: "hq", Revision: 1, Bundle: in.Bundle, Sink: "share", By: "bob"}
 	for _, c := range []struct{ scope, number, want string }{{"site", "", "site"}, {"case", "698112233", "case"}, {"case", "", "site"}} {
@@ -52,8 +52,8 @@ func TestMask(t *testing.T) {
 // one by the time it is sent.
 func TestCaseAfterMasking(t *testing.T) {
 	s := newShop(t)
-	s.Desk.Analyst = analysis.New()
-	s.Desk.Analyst.Program = confine.Program{Path: filepath.Join(t.TempDir(), "none")}
+	s.Dispatcher.Analyst = analysis.New()
+	s.Dispatcher.Analyst.Program = confine.Program{Path: filepath.Join(t.TempDir(), "none")}
 	s.cfg.Mask.Scope, s.cfg.Handover[0].Mask = config.ScopeCase, config.MaskIdentities
 	in := s.seal(1, 1, "share")
 	os.Remove(s.share) // it is prepared, and does not go yet

@@ -84,7 +84,7 @@ func shown(v handover.View) Delivered {
 
 // Do does what somebody asks, and waits until a delivery has come to its end or comes no
 // further; say hears how far it is. What is not at its end then goes on by itself.
-func (d *Desk) Do(ctx context.Context, q Ask, by string, say func(format string, args ...any)) (Delivered, error) {
+func (d *Dispatcher) Do(ctx context.Context, q Ask, by string, say func(format string, args ...any)) (Delivered, error) {
 	e := d.engine()
 	if e == nil {
 		return Delivered{}, advice.Usage(advice.WithHint(errors.New("nothing can be handed over: no destination is configured"), "add handover: to the configuration; docs/handover.md"))
@@ -129,7 +129,7 @@ func Names(cfg *config.Config) (all []string) {
 func names(cfg *config.Config) string { return strings.Join(Names(cfg), ", ") }
 
 // meant is the revision that is to be sent.
-func (d *Desk) meant(q Ask) (handover.Finished, error) {
+func (d *Dispatcher) meant(q Ask) (handover.Finished, error) {
 	if q.File != "" {
 		return d.file(q.File)
 	}
@@ -144,7 +144,7 @@ func (d *Desk) meant(q Ask) (handover.Finished, error) {
 }
 
 // file is a bundle's file: that of a revision of the store, or one that stands for itself.
-func (d *Desk) file(path string) (handover.Finished, error) {
+func (d *Dispatcher) file(path string) (handover.Finished, error) {
 	m, err := bundle.ReadManifest(path)
 	if err != nil {
 		return handover.Finished{}, err
@@ -179,7 +179,7 @@ func keyOfFile(path string, head custody.Head) string {
 }
 
 // drop gives up a delivery.
-func (d *Desk) drop(ctx context.Context, e *handover.Engine, q Ask, by string) (Delivered, error) {
+func (d *Dispatcher) drop(ctx context.Context, e *handover.Engine, q Ask, by string) (Delivered, error) {
 	key := q.Incident
 	if q.File != "" {
 		f, err := d.file(q.File)
@@ -214,7 +214,7 @@ const breakOff = 10 * time.Second
 
 // dropped is what has become of a delivery that is given up: an attempt under way ends first,
 // and may have come through.
-func (d *Desk) dropped(ctx context.Context, e *handover.Engine, v handover.View) handover.View {
+func (d *Dispatcher) dropped(ctx context.Context, e *handover.Engine, v handover.View) handover.View {
 	ctx, cancel := context.WithTimeout(ctx, breakOff)
 	defer cancel()
 	for {
@@ -233,7 +233,7 @@ func (d *Desk) dropped(ctx context.Context, e *handover.Engine, v handover.View)
 }
 
 // Withdraw gives up what waits of an incident that is to be removed. begun: something of it is under way.
-func (d *Desk) Withdraw(key, why string) (begun bool) {
+func (d *Dispatcher) Withdraw(key, why string) (begun bool) {
 	e := d.engine()
 	return e != nil && handover.Withdraw(e, key, why)
 }
@@ -246,7 +246,7 @@ func sameSink(list []handover.View) bool {
 const sayEvery = 2 * time.Second
 
 // follow waits for a delivery.
-func (d *Desk) follow(ctx context.Context, e *handover.Engine, name string, patience time.Duration, say func(format string, args ...any)) (Delivered, error) {
+func (d *Dispatcher) follow(ctx context.Context, e *handover.Engine, name string, patience time.Duration, say func(format string, args ...any)) (Delivered, error) {
 	tick := time.NewTicker(sayEvery)
 	defer tick.Stop()
 	w := &waiting{say: say, further: time.Now()}
@@ -280,7 +280,7 @@ func notYet(v handover.View) error {
 	return fmt.Errorf("%s to %s: not delivered yet: %s", v.Incident, v.Sink, cmp.Or(v.Error, v.Why, string(v.State)))
 }
 
-func (d *Desk) hint(v handover.View) string {
+func (d *Dispatcher) hint(v handover.View) string {
 	kind := ""
 	if to := d.Cfg().Destination(v.Sink); to != nil {
 		kind = to.Sink()
@@ -315,7 +315,7 @@ func (w *waiting) look(v handover.View) {
 }
 
 // Queue is what waits, the oldest first.
-func (d *Desk) Queue() []Delivered {
+func (d *Dispatcher) Queue() []Delivered {
 	list := []Delivered{}
 	if e := d.engine(); e != nil {
 		for _, v := range e.Jobs() {
@@ -332,7 +332,7 @@ type Outcome struct {
 
 // Outcomes are what became of all that an incident's newest revision was to be delivered
 // to; settled: none of them waits any more.
-func (d *Desk) Outcomes(in incident.Incident) (list []Outcome, settled bool) {
+func (d *Dispatcher) Outcomes(in incident.Incident) (list []Outcome, settled bool) {
 	settled = true
 	if len(in.Revisions) == 0 {
 		return nil, true
@@ -358,7 +358,7 @@ func (d *Desk) Outcomes(in incident.Incident) (list []Outcome, settled bool) {
 }
 
 // Report is how it stands with every destination, and why nothing is delivered at all.
-func (d *Desk) Report() ([]handover.Summary, error) {
+func (d *Dispatcher) Report() ([]handover.Summary, error) {
 	d.state.mu.Lock()
 	e, err := d.state.engine, d.state.err
 	d.state.mu.Unlock()

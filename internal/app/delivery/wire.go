@@ -19,7 +19,7 @@ import (
 )
 
 // destinations are those of a configuration.
-func (d *Desk) destinations(cfg *config.Config) (list []handover.Destination) {
+func (d *Dispatcher) destinations(cfg *config.Config) (list []handover.Destination) {
 	for i := range cfg.Handover {
 		h := &cfg.Handover[i]
 		list = append(list, handover.Destination{
@@ -52,7 +52,7 @@ func termsOf(cfg *config.Config, h *config.Handover, j handover.Job, caseOf func
 }
 
 // maker makes artefacts of bundles.
-func (d *Desk) maker() handover.Maker {
+func (d *Dispatcher) maker() handover.Maker {
 	return handover.Maker{
 		Verify: func(ctx context.Context, j handover.Job) error {
 			_, err := wiring.VerifyBundle(ctx, j.Bundle, j.Incident, j.Revision)
@@ -127,7 +127,7 @@ func Verdict(m evidence.Manifest) []string {
 }
 
 // caseOf is the case of a job's incident now.
-func (d *Desk) caseOf(j handover.Job) string {
+func (d *Dispatcher) caseOf(j handover.Job) string {
 	in, err := d.Store.Read(j.Key)
 	if err != nil {
 		return "" // gone, or damaged: then the destination's own
@@ -136,7 +136,7 @@ func (d *Desk) caseOf(j handover.Job) string {
 }
 
 // record writes an attempt into the chain of custody of its bundle.
-func (d *Desk) record(j handover.Job, a handover.Attempt, again bool) error {
+func (d *Dispatcher) record(j handover.Job, a handover.Attempt, again bool) error {
 	name, head, err := bundle.ChainOf(context.Background(), j.Bundle)
 	if err != nil {
 		return fmt.Errorf("%w: %w", handover.ErrNoCustody, err)

@@ -34,7 +34,7 @@ func (c Console) Run(ctx context.Context, q Request) (Done, error) {
 	if clusters == nil {
 		clusters = Configured(func() *config.Config { return c.Cfg })
 	}
-	d := Desk{Store: store, Clusters: clusters, Show: c.show, Ask: c.confirm, Say: c.say, Sleep: sleep}
+	d := Resetter{Store: store, Clusters: clusters, Show: c.show, Ask: c.confirm, Say: c.say, Sleep: sleep}
 	done, err := d.Do(ctx, q)
 	if len(done.Resets) == 0 {
 		return done, err

@@ -20,7 +20,7 @@ import (
 
 // meant are the phones that are meant: those that are named, which have to be of the incident, or else those that
 // its report or CUCM shows without all their lines.
-func (d *Desk) meant(in incident.Incident, m evidence.Manifest, named []string) ([]string, error) {
+func (d *Resetter) meant(in incident.Incident, m evidence.Manifest, named []string) ([]string, error) {
 	all, partial := d.known(in, m)
 	if len(named) == 0 {
 		slices.Sort(partial)
@@ -50,7 +50,7 @@ func (d *Desk) meant(in incident.Incident, m evidence.Manifest, named []string) 
 }
 
 // known are the phones of an incident, and those of them without all their lines.
-func (d *Desk) known(in incident.Incident, m evidence.Manifest) (all map[string]bool, partial []string) {
+func (d *Resetter) known(in incident.Incident, m evidence.Manifest) (all map[string]bool, partial []string) {
 	all = map[string]bool{}
 	add := func(name string, isPartial bool) {
 		dev, ok := prt.Device(name)
@@ -118,7 +118,7 @@ func (r reports) of(device string) string {
 }
 
 // reports are those of the bundle, of what came since, and of what waits.
-func (d *Desk) reports(in incident.Incident, m evidence.Manifest) (reports, error) {
+func (d *Resetter) reports(in incident.Incident, m evidence.Manifest) (reports, error) {
 	r := reports{map[string]bool{}, map[string]bool{}}
 	state, err := material.Of(d.Store, in.Key).Read()
 	if err != nil {

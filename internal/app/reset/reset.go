@@ -50,8 +50,8 @@ type Request struct {
 	By         string
 }
 
-// A Desk has phones reset.
-type Desk struct {
+// A Resetter has phones reset.
+type Resetter struct {
 	Store    *incident.Store
 	Clusters func(site string) ([]Cluster, error)             // that may reset phones of a site; none: it is not configured
 	Show     func(p Plan)                                     // who is affected
@@ -91,7 +91,7 @@ type Done struct {
 var ErrNo = errors.New("nothing was reset: not confirmed")
 
 // Do resets the phones of an incident.
-func (d *Desk) Do(ctx context.Context, q Request) (Done, error) {
+func (d *Resetter) Do(ctx context.Context, q Request) (Done, error) {
 	done := Done{Resets: []evidence.Reset{}, Notes: []string{}}
 	in, m, err := d.sealed(q.Incident)
 	if err != nil {
@@ -128,7 +128,7 @@ func count(n int) string {
 }
 
 // sealed is the incident with the manifest of its newest bundle.
-func (d *Desk) sealed(id string) (incident.Incident, evidence.Manifest, error) {
+func (d *Resetter) sealed(id string) (incident.Incident, evidence.Manifest, error) {
 	in, err := d.Store.Load(id)
 	if err != nil {
 		return in, evidence.Manifest{}, err
@@ -144,7 +144,7 @@ func (d *Desk) sealed(id string) (incident.Incident, evidence.Manifest, error) {
 }
 
 // plan finds out who is meant and who is affected, and refuses what must not be.
-func (d *Desk) plan(ctx context.Context, in incident.Incident, m evidence.Manifest, clusters []Cluster, q Request) (Plan, map[string]Cluster, error) {
+func (d *Resetter) plan(ctx context.Context, in incident.Incident, m evidence.Manifest, clusters []Cluster, q Request) (Plan, map[string]Cluster, error) {
 	p := Plan{Incident: in.ID, Site: in.Site}
 	names, err := d.meant(in, m, q.Phones)
 	if err != nil {
@@ -208,7 +208,7 @@ func (p Phone) here() bool {
 
 // notWatched refuses phones that were reset a short while ago, unless a person says so: what
 // CUCM did may not have come back to us.
-func (d *Desk) notWatched(p Plan, q Request) error {
+func (d *Resetter) notWatched(p Plan, q Request) error {
 	if q.Again {
 		return nil
 	}
@@ -258,7 +258,7 @@ func linesOf(d cucm.Device) []evidence.ResetLine {
 }
 
 // order resets the phones, one after another. An error that is not that phone's alone ends it.
-func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by map[string]Cluster, q Request, done Done) (Done, error) {
+func (d *Resetter) order(ctx context.Context, in incident.Incident, plan Plan, by map[string]Cluster, q Request, done Done) (Done, error) {
 	unlock, err := alone(d.Store)
 	if err != nil {
 		return done, err
@@ -309,7 +309,7 @@ func (d *Desk) order(ctx context.Context, in incident.Incident, plan Plan, by ma
 }
 
 // pause waits until Between has passed since the last reset, whoever had it made.
-func (d *Desk) pause(ctx context.Context) error {
+func (d *Resetter) pause(ctx context.Context) error {
 	list, err := Records(d.Store)
 	if err != nil {
 		return fmt.Errorf("nothing more was reset, for it is not known what was: %w", err)
@@ -345,7 +345,7 @@ func words(r evidence.Reset) string {
 }
 
 // write saves a reset among those that are watched, and for the next revision.
-func (d *Desk) write(in incident.Incident, r evidence.Reset, before time.Time) error {
+func (d *Resetter) write(in incident.Incident, r evidence.Reset, before time.Time) error {
 	if err := save(d.Store, in, r, before); err != nil {
 		return err
 	}
@@ -353,7 +353,7 @@ func (d *Desk) write(in incident.Incident, r evidence.Reset, before time.Time) e
 }
 
 // custody writes a reset into the custody of the newest bundle, and returns what kept it from being written.
-func (d *Desk) custody(ctx context.Context, in incident.Incident, r evidence.Reset) (notes []string) {
+func (d *Resetter) custody(ctx context.Context, in incident.Incident, r evidence.Reset) (notes []string) {
 	if err := record(ctx, in, r, d.now()); err != nil {
 		return []string{"the reset of " + r.Device + " is not in the custody of the bundle: " + err.Error()}
 	}
@@ -379,7 +379,7 @@ func record(ctx context.Context, in incident.Incident, r evidence.Reset, now tim
 	return ledger.Append(name, head, custody.Entry{Time: now, Act: custody.Reset, Later: &custody.Later{By: r.By, Result: r.State, Why: why, File: filepath.Base(in.Bundle), To: []string{r.Device}}})
 }
 
-func (d *Desk) now() time.Time {
+func (d *Resetter) now() time.Time {
 	if d.Now != nil {
 		return d.Now()
 	}

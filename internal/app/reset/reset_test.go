@@ -71,7 +71,7 @@ type bench struct {
 	st   *incident.Store
 	in   incident.Incident
 	c    *fakeCluster
-	d    Desk
+	d    Resetter
 	said []string
 	plan Plan
 	yes  bool
@@ -97,7 +97,7 @@ func newBench(t *testing.T) *bench {
 	if err := errors.Join(b.st.Create(id), b.st.Save(b.in)); err != nil {
 		t.Fatal(err)
 	}
-	b.d = Desk{Store: b.st, Clusters: func(string) ([]Cluster, error) { return []Cluster{b.c}, nil }, Show: func(p Plan) { b.plan = p },
+	b.d = Resetter{Store: b.st, Clusters: func(string) ([]Cluster, error) { return []Cluster{b.c}, nil }, Show: func(p Plan) { b.plan = p },
 		Ask: func(string) (bool, error) { return b.yes, nil }, Say: func(f string, a ...any) { b.said = append(b.said, fmt.Sprintf(f, a...)) }, Sleep: sleep}
 	return b
 }

@@ -48,10 +48,10 @@ type Grab func(ctx context.Context, q *oneshot.Request, j ask.Job) (*incident.St
 // A Fellow is safe for concurrent use.
 type Fellow struct {
 	Parts
-	sight  sight.Sight
-	server ask.Server
-	box    *events.Box
-	teller *events.Teller
+	sight     sight.Sight
+	server    ask.Server
+	box       *events.Box
+	publisher *events.Publisher
 }
 
 // A Place is a collector's among those of its fleet.
@@ -68,7 +68,7 @@ func New(p Parts) *Fellow {
 	f.sight = sight.Sight{Name: f.name, Self: p.Status, Waiting: f.waiting, CanTell: f.canTell, Log: p.Log,
 		Told: func(key string) bool { return channel.WasTold(told, key) }}
 	f.server = ask.Server{What: fleet.AskNow, Name: f.name, Sites: f.sites, Refuses: f.refuses, Do: f.now, Log: p.Log}
-	f.teller = events.New(events.Teller{Store: p.Store, Member: func() (string, bool) { return f.name(), f.names() }, Manifest: bundle.ReadManifest, Unclaimed: p.Unclaimed, Keep: box.Keep, Log: p.Log})
+	f.publisher = events.New(events.Publisher{Store: p.Store, Member: func() (string, bool) { return f.name(), f.names() }, Manifest: bundle.ReadManifest, Unclaimed: p.Unclaimed, Keep: box.Keep, Log: p.Log})
 	return f
 }
 
@@ -85,12 +85,12 @@ func (f *Fellow) Workers() []member.Worker {
 }
 
 // Run notes verdicts until ctx ends, hub or no hub.
-func (f *Fellow) Run(ctx context.Context) { f.teller.Run(ctx) }
+func (f *Fellow) Run(ctx context.Context) { f.publisher.Run(ctx) }
 
 // Sealed says that something was sealed. It never waits. Nobody listens to a nil one.
 func (f *Fellow) Sealed() {
 	if f != nil {
-		f.teller.Wake()
+		f.publisher.Wake()
 	}
 }
 

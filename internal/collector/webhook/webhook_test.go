@@ -32,17 +32,17 @@ const (
 
 var testNow = time.Date(2026, 3, 2, 14, 15, 0, 0, time.UTC)
 
-// a desk is a handler with a journal that the test is.
-type desk struct {
+// a dispatcher is a handler with a journal that the test is.
+type dispatcher struct {
 	*Handler
 	mu    sync.Mutex
 	taken map[string]incoming.Alert
 	fault error
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *dispatcher {
 	t.Helper()
-	d := &desk{taken: map[string]incoming.Alert{}}
+	d := &dispatcher{taken: map[string]incoming.Alert{}}
 	cfg := &config.Config{Alerts: config.Alerts{Webhook: &config.Intake{Secret: config.NewSecret(testSecret), Skew: 5 * time.Minute},
 		Kinds: []config.Kind{{Name: "trunk", Match: regexp.MustCompile("(?i)SIPTrunkOOS")}}}}
 	d.Handler = &Handler{Config: func() *config.Config { return cfg }, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return testNow }, Decide: func() {},
@@ -64,7 +64,7 @@ func newDesk(t *testing.T) *desk {
 }
 
 // post posts a body, signed at a time, after change had its way with the request.
-func (d *desk) post(body string, at time.Time, change func(*http.Request)) (code int, out answer) {
+func (d *dispatcher) post(body string, at time.Time, change func(*http.Request)) (code int, out answer) {
 	r := httptest.NewRequest("POST", "/alerts", strings.NewReader(body))
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	r.Header.Set(TimestampHeader, stamp)

@@ -42,7 +42,7 @@ type Exchange struct {
 
 	mu   sync.Mutex
 	deaf map[string]Deaf // sites of which nothing is heard
-	by   []*lanes        // by what alerts are heard
+	by   []*lags         // by what alerts are heard
 }
 
 // A Place is what the collector is in its fleet, by the configuration in force.

@@ -30,8 +30,8 @@ type Behind struct {
 	Fresh   bool          // what is not older than freshFor is heard beside
 }
 
-// A lane is how far the alerts of some sites are heard by one consumer.
-type lane struct {
+// A lag is how far the alerts of some sites are heard by one consumer.
+type lag struct {
 	ahead   time.Duration // the hub's clock, to ours
 	waiting uint64        // at the hub, behind the last that came
 	stored  time.Time     // when that came to the hub, by the hub's clock
@@ -40,7 +40,7 @@ type lane struct {
 }
 
 // heard notes that n alerts were taken, the last of which came to the hub at stored, with so many behind it.
-func (l *lane) heard(n int, stored time.Time, waiting uint64, now time.Time) {
+func (l *lag) heard(n int, stored time.Time, waiting uint64, now time.Time) {
 	l.stored, l.waiting = stored, waiting
 	switch {
 	case waiting == 0:
@@ -53,7 +53,7 @@ func (l *lane) heard(n int, stored time.Time, waiting uint64, now time.Time) {
 }
 
 // age is for how long the last that was heard had been on the hub.
-func (l *lane) age(now time.Time) time.Duration {
+func (l *lag) age(now time.Time) time.Duration {
 	if l.stored.IsZero() {
 		return 0
 	}
@@ -61,7 +61,7 @@ func (l *lane) age(now time.Time) time.Duration {
 }
 
 // wait is how long one that comes now waits at the pace until now; until the first ones are taken, as if they were soon.
-func (l *lane) wait(now time.Time) time.Duration {
+func (l *lag) wait(now time.Time) time.Duration {
 	if l == nil || l.since.IsZero() {
 		return 0
 	}
@@ -69,15 +69,15 @@ func (l *lane) wait(now time.Time) time.Duration {
 	return time.Duration(float64(lasts) * float64(l.waiting) / float64(max(atOnce, l.taken)))
 }
 
-// lanes are those of one hearing: what is older than freshFor may be heard beside what is not.
-type lanes struct {
+// lags are those of one hearing: what is older than freshFor may be heard beside what is not.
+type lags struct {
 	sites []string
 	mu    sync.Mutex
-	all   lane
-	fresh *lane // nil: it is not heard beside
+	all   lag
+	fresh *lag // nil: it is not heard beside
 }
 
-func (l *lanes) heard(fresh bool, batch []jetstream.Msg) {
+func (l *lags) heard(fresh bool, batch []jetstream.Msg) {
 	meta, err := batch[len(batch)-1].Metadata()
 	if err != nil {
 		return
@@ -94,9 +94,9 @@ func (l *lanes) heard(fresh bool, batch []jetstream.Msg) {
 }
 
 // begin notes what waits when a consumer is first asked.
-func (l *lanes) begin(fresh bool, info *jetstream.ConsumerInfo) {
+func (l *lags) begin(fresh bool, info *jetstream.ConsumerInfo) {
 	now := time.Now()
-	of := lane{waiting: info.NumPending}
+	of := lag{waiting: info.NumPending}
 	if !info.TimeStamp.IsZero() {
 		of.ahead = info.TimeStamp.Sub(now)
 	}
@@ -113,7 +113,7 @@ func (l *lanes) begin(fresh bool, info *jetstream.ConsumerInfo) {
 }
 
 // looked notes what waits by what the hub says, where nothing comes that would say it.
-func (l *lanes) looked(info *jetstream.ConsumerInfo) {
+func (l *lags) looked(info *jetstream.ConsumerInfo) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch waits := info.NumPending; {
@@ -124,28 +124,28 @@ func (l *lanes) looked(info *jetstream.ConsumerInfo) {
 	}
 }
 
-func (l *lanes) endFresh() {
+func (l *lags) endFresh() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fresh = nil
 }
 
 // old reports whether alerts are heard that are older than freshFor, with others behind them.
-func (l *lanes) old() bool {
+func (l *lags) old() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all.waiting > 4*atOnce && l.all.age(time.Now()) > freshFor
 }
 
 // hubNow is the hub's clock.
-func (l *lanes) hubNow() time.Time {
+func (l *lags) hubNow() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return time.Now().Add(l.all.ahead)
 }
 
 // behind is what waits; false: nothing does.
-func (l *lanes) behind() (b Behind, is bool) {
+func (l *lags) behind() (b Behind, is bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all.since.IsZero() {
@@ -160,22 +160,22 @@ func (l *lanes) behind() (b Behind, is bool) {
 }
 
 // hearing has it be known how far the sites are heard until closed is called.
-func (x *Exchange) hearing(sites []string) (l *lanes, closed func()) {
-	l = &lanes{sites: sites}
+func (x *Exchange) hearing(sites []string) (l *lags, closed func()) {
+	l = &lags{sites: sites}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.by = append(x.by, l)
 	return l, func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.by = slices.DeleteFunc(x.by, func(other *lanes) bool { return other == l })
+		x.by = slices.DeleteFunc(x.by, func(other *lags) bool { return other == l })
 	}
 }
 
 // hearFresh hears, beside what came long ago, of what comes now, and has come of late, for as long as old
 // alerts are in the way. What is taken here comes by the other consumer too, when it is its turn: until then
 // the hub keeps it for this collector, and the journal knows it by its ID.
-func (x *Exchange) hearFresh(ctx context.Context, h *hub.Hub, of hearing, l *lanes) {
+func (x *Exchange) hearFresh(ctx context.Context, h *hub.Hub, of hearing, l *lags) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -201,7 +201,7 @@ func (x *Exchange) hearFresh(ctx context.Context, h *hub.Hub, of hearing, l *lan
 }
 
 // freshUntil hears of fresh alerts until no old ones are in their way.
-func (x *Exchange) freshUntil(ctx context.Context, h *hub.Hub, of hearing, l *lanes) error {
+func (x *Exchange) freshUntil(ctx context.Context, h *hub.Hub, of hearing, l *lags) error {
 	return x.beside(ctx, h, of, beside{
 		since: l.hubNow().Add(-freshFor), begun: func(info *jetstream.ConsumerInfo) { l.begin(true, info) }, heard: func(batch []jetstream.Msg) { l.heard(true, batch) },
 		over: func() bool { return !l.old() },

@@ -27,7 +27,7 @@ func publish(t *testing.T, h *hub.Hub, a evidence.Alert) {
 // How long an alert that comes now waits follows from what waits and the pace; nothing waits once all is heard.
 func TestLane(t *testing.T) {
 	now := time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
-	l := &lane{waiting: 100_000, since: now}
+	l := &lag{waiting: 100_000, since: now}
 	if got := l.wait(now.Add(16 * time.Millisecond)); got != 100*time.Second {
 		t.Errorf("at first: %v", got)
 	}

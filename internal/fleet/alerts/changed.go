@@ -56,7 +56,7 @@ func (of hearing) restore(ctx context.Context, h *hub.Hub, c jetstream.Consumer,
 // hearAgain hears of all that is not too old: the journal knows by its ID what it has.
 func (x *Exchange) hearAgain(ctx context.Context, h *hub.Hub, of hearing) {
 	x.log.Warn("somebody has changed by what the hub brings this collector its alerts: it is changed back, and what may have passed by is heard again", "of", of)
-	var l lanes
+	var l lags
 	err := x.beside(ctx, h, of, beside{
 		since: of.notTooOld(), begun: func(info *jetstream.ConsumerInfo) { l.begin(false, info) }, heard: func(batch []jetstream.Msg) { l.heard(false, batch) },
 		over: func() bool { _, waits := l.behind(); return !waits },
@@ -68,7 +68,7 @@ func (x *Exchange) hearAgain(ctx context.Context, h *hub.Hub, of hearing) {
 
 // watch looks now and then whether the consumer brings what it is to bring, and what waits: of alerts that do not
 // come nothing else tells. It returns why it does not.
-func (of hearing) watch(ctx context.Context, c jetstream.Consumer, l *lanes) error {
+func (of hearing) watch(ctx context.Context, c jetstream.Consumer, l *lags) error {
 	want := of.config()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

@@ -74,7 +74,7 @@ func TestChanged(t *testing.T) {
 
 // TestLooked: alerts that wait and do not come are seen too.
 func TestLooked(t *testing.T) {
-	l := &lanes{sites: []string{"hq"}}
+	l := &lags{sites: []string{"hq"}}
 	l.looked(&jetstream.ConsumerInfo{NumPending: 3, NumAckPending: 64})
 	l.all.since = l.all.since.Add(-time.Hour)
 	l.looked(&jetstream.ConsumerInfo{NumPending: 3, NumAckPending: 64})

@@ -29,8 +29,8 @@ type Message struct {
 	Body    []byte
 }
 
-// A Teller finds what was sealed and was not told yet. Its Run is one goroutine's.
-type Teller struct {
+// A Publisher finds what was sealed and was not told yet. Its Run is one goroutine's.
+type Publisher struct {
 	Store     *incident.Store
 	Member    func() (collector string, names bool) // "": the collector is in no fleet
 	Manifest  func(bundle string) (evidence.Manifest, error)
@@ -61,14 +61,14 @@ type revision struct {
 // File is where it is kept what was told.
 func File(store string) string { return filepath.Join(store, "fleet", "events.json") }
 
-// New is a Teller that can be woken.
-func New(t Teller) *Teller {
+// New is a Publisher that can be woken.
+func New(t Publisher) *Publisher {
 	t.wake = make(chan struct{}, 1)
 	return &t
 }
 
 // Wake has it look now: something was sealed. It never waits.
-func (t *Teller) Wake() {
+func (t *Publisher) Wake() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -76,7 +76,7 @@ func (t *Teller) Wake() {
 }
 
 // Run tells what was sealed until ctx ends.
-func (t *Teller) Run(ctx context.Context) {
+func (t *Publisher) Run(ctx context.Context) {
 	tick := time.NewTicker(cmp.Or(t.Every, 30*time.Second))
 	defer tick.Stop()
 	for {
@@ -95,12 +95,12 @@ func (t *Teller) Run(ctx context.Context) {
 	}
 }
 
-func (t *Teller) file() atomicfile.JSON[told] {
+func (t *Publisher) file() atomicfile.JSON[told] {
 	return atomicfile.JSON[told]{Path: File(t.Store.Dir)}
 }
 
 // look tells what is new.
-func (t *Teller) look() error {
+func (t *Publisher) look() error {
 	collector, names := t.Member()
 	if collector == "" {
 		t.seen = nil // a collector that joins later begins anew
@@ -131,7 +131,7 @@ func (t *Teller) look() error {
 }
 
 // begin knows what earlier runs told.
-func (t *Teller) begin() error {
+func (t *Publisher) begin() error {
 	if err := atomicfile.MkdirAll(filepath.Dir(t.file().Path)); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (t *Teller) begin() error {
 }
 
 // tell puts the verdicts of an incident where they wait for the hub.
-func (t *Teller) tell(in incident.Incident, collector string, names bool) (changed bool, err error) {
+func (t *Publisher) tell(in incident.Incident, collector string, names bool) (changed bool, err error) {
 	if in.Kind == incident.KindDrill {
 		return false, nil // it is removed when it is over
 	}
@@ -178,7 +178,7 @@ func (t *Teller) tell(in incident.Incident, collector string, names bool) (chang
 }
 
 // manifest is that of a revision; nil: its bundle is gone or cannot be read.
-func (t *Teller) manifest(in incident.Incident, rev incident.Revision) *evidence.Manifest {
+func (t *Publisher) manifest(in incident.Incident, rev incident.Revision) *evidence.Manifest {
 	m, err := t.Manifest(rev.Bundle)
 	if err != nil || m.Incident != in.ID {
 		return nil

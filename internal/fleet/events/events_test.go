@@ -31,9 +31,9 @@ func newSite(t *testing.T) *site {
 	return &site{t: t, store: incidenttest.Store(t, t.TempDir())}
 }
 
-// teller is one that a start of the collector makes.
-func (s *site) teller(names bool) *Teller {
-	return New(Teller{Store: s.store, Member: func() (string, bool) { return "dmz-a", names }, Manifest: s.manifest, Log: slog.New(slog.DiscardHandler),
+// publisher is one that a start of the collector makes.
+func (s *site) publisher(names bool) *Publisher {
+	return New(Publisher{Store: s.store, Member: func() (string, bool) { return "dmz-a", names }, Manifest: s.manifest, Log: slog.New(slog.DiscardHandler),
 		Keep: func(m Message) error {
 			if s.fails != nil {
 				return s.fails
@@ -77,7 +77,7 @@ func (s *site) seal(n, revisions int, change func(*incident.Incident)) {
 	}
 }
 
-func (s *site) look(t *Teller) []fleet.Verdict {
+func (s *site) look(t *Publisher) []fleet.Verdict {
 	s.t.Helper()
 	s.kept = nil
 	if err := t.look(); err != nil && s.fails == nil {
@@ -100,13 +100,13 @@ func TestEachRevisionOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.seal(1, 1, func(in *incident.Incident) { in.Revisions[0].Sealed = time.Now().Add(-time.Hour) })
-	teller := s.teller(false)
-	if got := s.look(teller); len(got) != 0 {
+	publisher := s.publisher(false)
+	if got := s.look(publisher); len(got) != 0 {
 		t.Fatalf("%+v", got)
 	}
 	s.seal(2, 2, nil)
 	s.seal(3, 1, func(in *incident.Incident) { in.Kind = incident.KindDrill })
-	got := s.look(teller)
+	got := s.look(publisher)
 	if len(got) != 2 || got[0].Revision != 1 || got[1].Revision != 2 || s.kept[0].ID == s.kept[1].ID || s.kept[0].Subject != "events.hq" {
 		t.Fatalf("%+v", got)
 	}
@@ -115,17 +115,17 @@ func TestEachRevisionOnce(t *testing.T) {
 	if a, b := asJSON(t, got[0]), asJSON(t, want); a != b || got[0].Bundle == "" {
 		t.Errorf("%s\n%s", a, b)
 	}
-	if got := s.look(s.teller(false)); len(got) != 0 { // after a restart
+	if got := s.look(s.publisher(false)); len(got) != 0 { // after a restart
 		t.Errorf("%+v", got)
 	}
 
 	s.fails = errors.New("the disk is full")
 	s.seal(2, 3, nil)
-	if got := s.look(teller); len(got) != 0 {
+	if got := s.look(publisher); len(got) != 0 {
 		t.Fatalf("%+v", got)
 	}
 	s.fails = nil
-	if got := s.look(s.teller(false)); len(got) != 1 || got[0].Revision != 3 {
+	if got := s.look(s.publisher(false)); len(got) != 1 || got[0].Revision != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -144,16 +144,16 @@ func TestClaimedLater(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	unclaimed := true
-	teller := s.teller(false)
-	teller.Unclaimed = func(incident.Incident, incident.Revision) bool { return unclaimed }
-	s.look(teller)
+	publisher := s.publisher(false)
+	publisher.Unclaimed = func(incident.Incident, incident.Revision) bool { return unclaimed }
+	s.look(publisher)
 	s.seal(1, 1, nil)
-	first := s.look(teller)
+	first := s.look(publisher)
 	unclaimed = false
 	s.seal(1, 1, nil)
-	second := s.look(teller)
+	second := s.look(publisher)
 	s.seal(1, 1, nil)
-	if third := s.look(teller); len(first) != 1 || len(second) != 1 || len(third) != 0 || !first[0].Unclaimed || second[0].Unclaimed || first[0].ID() == second[0].ID() || !second[0].Newer(first[0]) || first[0].Newer(second[0]) {
+	if third := s.look(publisher); len(first) != 1 || len(second) != 1 || len(third) != 0 || !first[0].Unclaimed || second[0].Unclaimed || first[0].ID() == second[0].ID() || !second[0].Newer(first[0]) || first[0].Newer(second[0]) {
 		t.Errorf("%+v %+v %+v", first, second, third)
 	}
 }
@@ -163,13 +163,13 @@ func TestClaimedLater(t *testing.T) {
 func TestNothingPersonal(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	teller := s.teller(false)
-	s.look(teller)
+	publisher := s.publisher(false)
+	s.look(publisher)
 	s.seal(1, 1, func(in *incident.Incident) {
 		in.Kind, in.Out = incident.KindNow, "/home/ann/out"
 		in.Revisions[0].Bundle = "/home/ann/out/" + in.ID + ".zip"
 	})
-	if got := s.look(teller); len(got) != 1 {
+	if got := s.look(publisher); len(got) != 1 {
 		t.Fatal(got)
 	}
 	for _, word := range []string{"SEP", "Ann", "ann", "695001122", "subject", "example.com", "note"} {
@@ -178,7 +178,7 @@ func TestNothingPersonal(t *testing.T) {
 		}
 	}
 	s.seal(2, 1, nil)
-	if got := s.look(s.teller(true)); len(got) != 1 || len(got[0].Names) != 1 || got[0].Names[0] != phone {
+	if got := s.look(s.publisher(true)); len(got) != 1 || len(got[0].Names) != 1 || got[0].Names[0] != phone {
 		t.Errorf("%+v", got)
 	}
 }
@@ -189,11 +189,11 @@ func TestWoken(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	kept := make(chan Message, 10)
-	teller := s.teller(false)
-	teller.Every, teller.Keep = time.Hour, func(m Message) error { kept <- m; return nil }
+	publisher := s.publisher(false)
+	publisher.Every, publisher.Keep = time.Hour, func(m Message) error { kept <- m; return nil }
 	joined := make(chan bool, 1)
 	member := ""
-	teller.Member = func() (string, bool) {
+	publisher.Member = func() (string, bool) {
 		select {
 		case <-joined:
 			member = "dmz-a"
@@ -203,18 +203,18 @@ func TestWoken(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); teller.Run(ctx) }()
+	go func() { defer close(ended); publisher.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
 
 	joined <- true
-	teller.Wake()
+	publisher.Wake()
 	for file := File(s.store.Dir); ; time.Sleep(time.Millisecond) {
 		if st, err := filepath.Glob(file); err == nil && len(st) == 1 {
 			break
 		}
 	}
 	s.seal(1, 1, nil)
-	teller.Wake()
+	publisher.Wake()
 	if m := <-kept; m.Subject != "events.hq" {
 		t.Errorf("%+v", m)
 	}

@@ -115,7 +115,7 @@ func (s *Sight) presence(e jetstream.KeyValueEntry) {
 	s.others.present(p, e.Revision())
 }
 
-// judge misses who has fallen silent, sees to silences whose teller is gone, and writes down
+// judge misses who has fallen silent, sees to silences whose notifier is gone, and writes down
 // what people were told.
 func (s *Sight) judge(ctx context.Context, b buckets, me string) {
 	patience, now := s.patience(), time.Now()
@@ -124,11 +124,11 @@ func (s *Sight) judge(ctx context.Context, b buckets, me string) {
 		switch {
 		case k.State == fleet.Here && quiet >= patience:
 			s.miss(ctx, b, me, k)
-		case k.State == fleet.Silent && k.Teller == me && k.Told.IsZero() && s.Told != nil && s.Told(SilentKey+k.Collector):
+		case k.State == fleet.Silent && k.Notifier == me && k.Told.IsZero() && s.Told != nil && s.Told(SilentKey+k.Collector):
 			k.Told = now.UTC()
 			s.swap(ctx, b, k)
-		case k.State == fleet.Silent && k.Teller != me && k.Told.IsZero() && s.others.presence(k.Teller).State != fleet.Here && s.others.quiet("", now) >= patience:
-			k.Teller = me
+		case k.State == fleet.Silent && k.Notifier != me && k.Told.IsZero() && s.others.presence(k.Notifier).State != fleet.Here && s.others.quiet("", now) >= patience:
+			k.Notifier = me
 			s.swap(ctx, b, k)
 		}
 	}
@@ -155,7 +155,7 @@ func (s *Sight) miss(ctx context.Context, b buckets, me string, k known) {
 	case !errors.Is(err, jetstream.ErrKeyNotFound):
 		return
 	}
-	k.Presence = fleet.Presence{Collector: k.Collector, State: fleet.Silent, Since: time.Now().Add(-s.silence()).UTC(), Teller: me}
+	k.Presence = fleet.Presence{Collector: k.Collector, State: fleet.Silent, Since: time.Now().Add(-s.silence()).UTC(), Notifier: me}
 	if s.swap(ctx, b, k) {
 		s.Log.Warn("a collector of the fleet has fallen silent", "collector", k.Collector)
 	}
@@ -180,7 +180,7 @@ func (s *Sight) swap(ctx context.Context, b buckets, k known) bool {
 // Report adds to a report what people are to be told of here.
 func (s *Sight) Report(r *status.Report) {
 	me := s.Name()
-	for _, k := range s.others.all(func(k known) bool { return k.State == fleet.Silent && k.Teller == me }) {
+	for _, k := range s.others.all(func(k known) bool { return k.State == fleet.Silent && k.Notifier == me }) {
 		name := k.Collector
 		r.Add(status.Problem{Key: SilentKey + name, Since: k.Since,
 			What: fmt.Sprintf("collector %s of the fleet is silent: nothing was heard of it for %s, and it did not say that it ends", name, human.Span(s.silence())),

@@ -81,7 +81,7 @@ func See(ctx context.Context, js jetstream.JetStream) (Overview, error) {
 			c := of(p.Collector)
 			c.State, c.Since = p.State, e.Created().UTC()
 			if p.State == fleet.Silent {
-				c.Told = p.Teller
+				c.Told = p.Notifier
 			}
 		}
 	}); err != nil {

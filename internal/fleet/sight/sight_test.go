@@ -199,7 +199,7 @@ func TestTellerGoes(t *testing.T) {
 		c.kill()
 		until(t, "it is missed", func() bool { return s.presence(h, "dmz-c").State == fleet.Silent })
 		teller, other := a, b
-		if s.presence(h, "dmz-c").Teller == b.Name() {
+		if s.presence(h, "dmz-c").Notifier == b.Name() {
 			teller, other = b, a
 		}
 		if told {

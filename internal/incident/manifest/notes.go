@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -79,21 +78,21 @@ func hostNotes(states []incident.HostState) []string {
 func unknownPeers(hosts []evidence.Host, refs []incident.HostRef, configured []string) []string {
 	known := map[string]bool{}
 	for _, a := range configured {
-		known[bareAddress(a)] = true
+		known[evidence.BareAddress(a)] = true
 	}
 	for _, r := range refs {
-		known[bareAddress(r.Address)] = true
+		known[evidence.BareAddress(r.Address)] = true
 	}
 	for _, r := range hosts {
-		known[bareAddress(r.Address)] = true
+		known[evidence.BareAddress(r.Address)] = true
 		for _, a := range r.OwnAddresses {
-			known[bareAddress(a)] = true
+			known[evidence.BareAddress(a)] = true
 		}
 	}
 	by := map[string][]string{}
 	for _, r := range hosts {
 		for _, a := range r.PeersNamed {
-			if a = bareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
+			if a = evidence.BareAddress(a); a != "" && !known[a] && !slices.Contains(by[a], r.Host) {
 				by[a] = append(by[a], r.Host)
 			}
 		}
@@ -104,19 +103,6 @@ func unknownPeers(hosts []evidence.Host, refs []incident.HostRef, configured []s
 	}
 	slices.Sort(notes)
 	return notes
-}
-
-// bareAddress is an address or name without its port, folded.
-func bareAddress(a string) string {
-	a = strings.ToLower(strings.TrimSpace(a))
-	if ap, err := netip.ParseAddrPort(a); err == nil {
-		return ap.Addr().Unmap().String()
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(a, "[]")); err == nil {
-		return ip.Unmap().String()
-	}
-	host, _, _ := strings.Cut(a, ":")
-	return strings.TrimSuffix(host, ".")
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -26,9 +26,9 @@ import (
 	"rtmtgrab/internal/wiring"
 )
 
-// A Desk has the deliveries of a store. Its fields are set before the first call and not
+// A Dispatcher has the deliveries of a store. Its fields are set before the first call and not
 // changed afterwards.
-type Desk struct {
+type Dispatcher struct {
 	Store   *incident.Store
 	Cfg     func() *config.Config // in force
 	Log     *slog.Logger
@@ -57,7 +57,7 @@ const (
 	pruneEvery = time.Hour
 )
 
-func (d *Desk) init() {
+func (d *Dispatcher) init() {
 	d.state.mu.Lock()
 	defer d.state.mu.Unlock()
 	if d.state.wake == nil {
@@ -66,7 +66,7 @@ func (d *Desk) init() {
 }
 
 // Sealed says that there may be something new to deliver, or another configuration.
-func (d *Desk) Sealed() {
+func (d *Dispatcher) Sealed() {
 	d.init()
 	select {
 	case d.state.wake <- struct{}{}:
@@ -75,7 +75,7 @@ func (d *Desk) Sealed() {
 }
 
 // Run delivers until ctx ends, and returns when all that it began has ended.
-func (d *Desk) Run(ctx context.Context) {
+func (d *Dispatcher) Run(ctx context.Context) {
 	d.init()
 	seen := map[string]time.Time{}
 	look, prune := time.NewTicker(lookEvery), time.NewTicker(pruneEvery)
@@ -99,7 +99,7 @@ func (d *Desk) Run(ctx context.Context) {
 }
 
 // started is the engine, running, once there is anything to do for it.
-func (d *Desk) started(ctx context.Context, wg *sync.WaitGroup) *handover.Engine {
+func (d *Dispatcher) started(ctx context.Context, wg *sync.WaitGroup) *handover.Engine {
 	if d.engine() != nil || !d.wanted() {
 		return d.engine()
 	}
@@ -117,14 +117,14 @@ func (d *Desk) started(ctx context.Context, wg *sync.WaitGroup) *handover.Engine
 	return e
 }
 
-func (d *Desk) engine() *handover.Engine {
+func (d *Dispatcher) engine() *handover.Engine {
 	d.state.mu.Lock()
 	defer d.state.mu.Unlock()
 	return d.state.engine
 }
 
 // wanted reports whether there are destinations, or were.
-func (d *Desk) wanted() bool {
+func (d *Dispatcher) wanted() bool {
 	if len(d.Cfg().Handover) > 0 {
 		return true
 	}
@@ -133,7 +133,7 @@ func (d *Desk) wanted() bool {
 }
 
 // open is an engine that has the store's jobs and the destinations in force.
-func (d *Desk) open() (*handover.Engine, error) {
+func (d *Dispatcher) open() (*handover.Engine, error) {
 	e := &handover.Engine{Store: wiring.Jobs(d.Store), Log: d.Log, Limits: d.Limits, Maker: d.maker(), Case: d.caseOf, Record: d.record, Changed: func(handover.Job) { d.hear() }}
 	if err := e.Open(); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (d *Desk) open() (*handover.Engine, error) {
 }
 
 // queueDamaged queues anew what was lost with a job's file, whoever had asked for it.
-func (d *Desk) queueDamaged(e *handover.Engine) {
+func (d *Dispatcher) queueDamaged(e *handover.Engine) {
 	list, err := e.Store.Damaged()
 	for _, w := range list {
 		in, rerr := d.Store.Read(w.Key)
@@ -161,7 +161,7 @@ func (d *Desk) queueDamaged(e *handover.Engine) {
 	}
 }
 
-func (d *Desk) close(wg *sync.WaitGroup) {
+func (d *Dispatcher) close(wg *sync.WaitGroup) {
 	wg.Wait()
 	d.state.mu.Lock()
 	defer d.state.mu.Unlock()
@@ -172,7 +172,7 @@ func (d *Desk) close(wg *sync.WaitGroup) {
 }
 
 // hear wakes who waits for a delivery.
-func (d *Desk) hear() {
+func (d *Dispatcher) hear() {
 	if d.Heard != nil {
 		d.Heard()
 	}
@@ -183,7 +183,7 @@ func (d *Desk) hear() {
 }
 
 // heard is closed when a delivery has come further.
-func (d *Desk) heard() <-chan struct{} {
+func (d *Dispatcher) heard() <-chan struct{} {
 	d.init()
 	d.state.mu.Lock()
 	defer d.state.mu.Unlock()
@@ -191,7 +191,7 @@ func (d *Desk) heard() <-chan struct{} {
 }
 
 // Configure puts the destinations in force that the configuration has now.
-func (d *Desk) Configure() {
+func (d *Dispatcher) Configure() {
 	if e := d.engine(); e != nil {
 		e.Configure(d.destinations(d.Cfg()))
 	}
@@ -199,14 +199,14 @@ func (d *Desk) Configure() {
 }
 
 // Retry takes up what failed at a destination: it is known to work again.
-func (d *Desk) Retry(name string) {
+func (d *Dispatcher) Retry(name string) {
 	if e := d.engine(); e != nil {
 		e.Retry(name)
 	}
 }
 
 // plan queues what the records of incidents want delivered and what is no job yet.
-func (d *Desk) plan(e *handover.Engine, seen map[string]time.Time) {
+func (d *Dispatcher) plan(e *handover.Engine, seen map[string]time.Time) {
 	list, err := d.Store.Changed(seen)
 	if err != nil {
 		d.Log.Warn("cannot tell whether every bundle is queued for handover", "err", err)
@@ -238,7 +238,7 @@ func finished(in incident.Incident, rev incident.Revision) handover.Finished {
 }
 
 // prune forgets the deliveries of incidents that are gone.
-func (d *Desk) prune() {
+func (d *Dispatcher) prune() {
 	if e := d.engine(); e != nil {
 		e.Store.Prune(time.Now(), func(key string) bool {
 			_, err := os.Stat(d.Store.IncidentDir(key))
