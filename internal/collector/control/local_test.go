@@ -282,8 +282,11 @@ func TestSilent(t *testing.T) {
 						return
 					}
 					defer c.Close()
-					go c.Write([]byte(says))
-					for b := make([]byte, 1024); err == nil; {
+					b := make([]byte, 1024)
+					if _, err = c.Read(b); err == nil { // an answer before its request is none
+						go c.Write([]byte(says))
+					}
+					for err == nil {
 						_, err = c.Read(b)
 					}
 				}()

@@ -20,14 +20,16 @@ type nap struct {
 	waiters int
 }
 
-// nudge ends the naps of an incident.
-func (n *naps) nudge(key string) {
+// nudge ends the naps of an incident, and reports whether it was worked at: whom it wakes
+// may be done with it at once.
+func (n *naps) nudge(key string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if nap := n.some[key]; nap != nil {
 		close(nap.wake)
 		delete(n.some, key)
 	}
+	return n.working[key]
 }
 
 func (n *naps) worksOn(key string) bool {

@@ -191,10 +191,7 @@ func (r *Runner) Kept() Kept {
 
 // Nudge makes the runner try an incident again at once if it waits to do so, or any
 // host of it. It reports whether Run works at the incident at all.
-func (r *Runner) Nudge(key string) bool {
-	r.working.naps.nudge(key)
-	return r.working.naps.worksOn(key)
-}
+func (r *Runner) Nudge(key string) bool { return r.working.naps.nudge(key) }
 
 // WorksOn reports whether Run works at the incident, or waits to try it again.
 func (r *Runner) WorksOn(key string) bool { return r.working.naps.worksOn(key) }
