@@ -56,7 +56,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		}
 		if err != nil || !again {
 			if err == nil {
-				g.noteRetention(ctx)
+				g.retention(ctx)()
 				noteLeap(ctx, conn, g.store.state, !listed.Before(asked.Until), g.clock)
 			}
 			return errors.Join(err, g.save())
@@ -232,6 +232,9 @@ func (g *Grab) take(ctx context.Context, a *aim, located func()) (again bool, er
 		return false, err
 	}
 	located()
+	if g.lost == 0 { // beside the copying, if the connection is not known to be too short for more than that
+		defer g.retention(ctx)()
+	}
 	if err := keepToLimit(a, copiers); err != nil {
 		return false, err
 	}
@@ -322,15 +325,18 @@ func (g *Grab) deadline(a *aim, copiers []*copier) time.Time {
 	return first
 }
 
-// noteRetention notes how far back the logs go, once; what was copied does not depend
-// on it.
-func (g *Grab) noteRetention(ctx context.Context) {
+// retention looks how far back the logs go, once, and returns what waits for the answer and
+// notes it; what was copied does not depend on it.
+func (g *Grab) retention(ctx context.Context) (noted func()) {
 	if g.retained {
-		return
+		return func() {}
 	}
-	all, err := g.holder.Retentions(ctx, g.store.state.clock())
-	for name, r := range all {
-		g.store.state.family(name).Retention = &r
+	wait := g.holder.Retentions(ctx, g.store.state.clock())
+	return func() {
+		all, err := wait()
+		for name, r := range all {
+			g.store.state.family(name).Retention = &r
+		}
+		g.retained = err == nil
 	}
-	g.retained = err == nil
 }

@@ -37,7 +37,7 @@ func TestColdTrips(t *testing.T) {
 		defer end()
 		held, all, row, g := tripsOf(t, w, s, 12*time.Minute, families)
 		g.Close()
-		if row.Coverage != evidence.Complete || held > 6 || all > 24 {
+		if row.Coverage != evidence.Complete || held > 6 || all > 6+12 {
 			t.Errorf("%s; held after %d round trips, copied after %d", row.Coverage, held, all)
 		}
 		t.Logf("held after %d round trips, copied after %d", held, all)

@@ -274,7 +274,7 @@ func (h *Holder) alreadyHeld(a alikes) bool {
 func (h *Holder) adopt(fresh []*File) bool {
 	news := false
 	var double []*File
-	defer func() { each(len(double), func(i int) { double[i].Handle.Close() }) }()
+	defer func() { h.closeBeside(double) }()
 	for _, f := range fresh {
 		s := h.setOf(f.Name)
 		f.born, f.listed = h.round, h.round

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"rtmtgrab/fetch/hostconn"
@@ -31,6 +32,7 @@ type Holder struct {
 	listing   []hostconn.Entry // of the families' files, the last
 	irregular []hostconn.Entry // of the last listing, what has a log's name and is no regular file
 	round     int              // counts listings of this connection and of earlier ones
+	closing   sync.WaitGroup   // handles that nobody needs any more: a round trip that nobody waits for
 }
 
 // Connect dials unless there is a connection, and reports whether it did.
@@ -49,6 +51,13 @@ func (h *Holder) Connect(ctx context.Context) (fresh bool, err error) {
 // Conn is the connection, nil if there is none.
 func (h *Holder) Conn() hostconn.Conn { return h.conn }
 
+// closeBeside lets go of handles beside what comes next on the connection. Drop waits for it.
+func (h *Holder) closeBeside(files []*File) {
+	if len(files) > 0 {
+		h.closing.Go(func() { each(len(files), func(i int) { files[i].Handle.Close() }) })
+	}
+}
+
 // Drop lets go of all handles and of the connection.
 func (h *Holder) Drop(broken bool) {
 	conn := h.conn
@@ -61,6 +70,7 @@ func (h *Holder) Drop(broken bool) {
 		s.found = remember(s.found, s.Files)
 		s.Files = nil
 	}
+	h.closing.Wait()
 	if conn != nil && !broken {
 		conn.Close(false)
 	}

@@ -138,7 +138,7 @@ func (p *Prover) depthsOf(ctx context.Context, h *Holder, deep bool) (map[string
 		}
 		return all, nil
 	}
-	all, err := h.Retentions(ctx, <-h.Measure(ctx))
+	all, err := h.Retentions(ctx, <-h.Measure(ctx))()
 	if err != nil {
 		return nil, err
 	}

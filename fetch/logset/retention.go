@@ -28,42 +28,77 @@ type Retention struct {
 // so much later, at the earliest, while the rate stays as it is.
 func (r Retention) Depth() time.Duration { return max(r.Seen.Sub(r.Oldest), 0) }
 
-// Retentions says of each family how far back it went when the folder was listed last.
-// It opens what is not held, a few files. A family without a record within reach is
-// left out.
-func (h *Holder) Retentions(ctx context.Context, clock Clock) (map[string]Retention, error) {
-	found, errs := make([]*Retention, len(h.Host.Families)), make([]error, len(h.Host.Families))
-	each(len(found), func(i int) { found[i], errs[i] = h.retention(ctx, h.Host.Families[i], clock) })
-	all := map[string]Retention{}
-	for i, r := range found {
-		if r != nil {
-			all[h.Host.Families[i]] = *r
-		}
+// Retentions begins to find out how far back each family went when the folder was listed last,
+// and returns what waits for the answer. It opens what is not held, a few files, while the
+// Holder and its Sets may be used; who drops the connection waits first. A family without a
+// record within reach is left out.
+func (h *Holder) Retentions(ctx context.Context, clock Clock) (wait func() (map[string]Retention, error)) {
+	families := slices.Clone(h.Host.Families)
+	looks := make([]*depthLook, len(families))
+	for i, name := range families {
+		looks[i] = h.depthLook(name, clock)
 	}
-	return all, errors.Join(errs...)
+	found, errs, done := make([]*Retention, len(looks)), make([]error, len(looks)), make(chan struct{})
+	go func() {
+		defer close(done)
+		each(len(looks), func(i int) { found[i], errs[i] = looks[i].retention(ctx) })
+	}()
+	return func() (map[string]Retention, error) {
+		<-done
+		all := map[string]Retention{}
+		for i, r := range found {
+			if r != nil {
+				all[families[i]] = *r
+			}
+		}
+		return all, errors.Join(errs...)
+	}
 }
 
-func (h *Holder) retention(ctx context.Context, name string, clock Clock) (*Retention, error) {
-	var mine []hostconn.Entry
+// depthLook looks for how far back one family goes, by what its Holder knew when it began.
+type depthLook struct {
+	close   func([]*File)
+	conn    hostconn.Conn
+	dir     string
+	zone    *time.Location
+	now     time.Time            // by the host's clock
+	entries []hostconn.Entry     // of its files with something in them, the oldest first
+	known   map[string]time.Time // the time of the first record, by the name of a file
+}
+
+func (h *Holder) depthLook(family string, clock Clock) *depthLook {
+	s := h.Set(family)
+	l := &depthLook{close: h.closeBeside, conn: h.conn, dir: h.Host.Dir, zone: s.Zone, now: h.now().Add(clock.Offset), known: map[string]time.Time{}}
 	for _, e := range h.listing {
-		if expressway.FamilyOf(e.Name, h.Host.Families) == name && e.Size > 0 {
-			mine = append(mine, e)
+		if e.Size > 0 && expressway.FamilyOf(e.Name, h.Host.Families) == family {
+			l.entries = append(l.entries, e)
 		}
 	}
-	slices.SortStableFunc(mine, func(a, b hostconn.Entry) int { return a.MTime.Compare(b.MTime) })
-	r := &Retention{Seen: h.now().Add(clock.Offset), Young: len(mine) == 1}
+	slices.SortStableFunc(l.entries, func(a, b hostconn.Entry) int { return a.MTime.Compare(b.MTime) })
+	for _, e := range l.entries {
+		for _, f := range s.Files {
+			if f.Name == e.Name && f.Size >= e.Size && !f.First.IsZero() {
+				l.known[e.Name] = f.First
+			}
+		}
+	}
+	return l
+}
+
+func (l *depthLook) retention(ctx context.Context) (*Retention, error) {
+	r := &Retention{Seen: l.now, Young: len(l.entries) == 1}
 	var err error
-	if r.Oldest, err = h.firstOf(ctx, mine); err != nil || r.Oldest.IsZero() {
+	if r.Oldest, err = l.firstOf(ctx, l.entries); err != nil || r.Oldest.IsZero() {
 		return nil, err
 	}
-	r.PerMin, err = h.ratePerMin(ctx, mine, r)
+	r.PerMin, err = l.ratePerMin(ctx, r)
 	return r, err
 }
 
 // firstOf is the time of the first record in the first of the files that has one.
-func (h *Holder) firstOf(ctx context.Context, entries []hostconn.Entry) (time.Time, error) {
+func (l *depthLook) firstOf(ctx context.Context, entries []hostconn.Entry) (time.Time, error) {
 	for _, e := range entries[:min(len(entries), retentionTries)] {
-		t, err := h.firstIn(ctx, e)
+		t, err := l.firstIn(ctx, e)
 		if err != nil || !t.IsZero() {
 			return t, err
 		}
@@ -73,20 +108,17 @@ func (h *Holder) firstOf(ctx context.Context, entries []hostconn.Entry) (time.Ti
 
 // firstIn is the time of a listed file's first record, zero if none is within
 // reach or the file is gone.
-func (h *Holder) firstIn(ctx context.Context, e hostconn.Entry) (time.Time, error) {
-	s := h.setOf(e.Name)
-	for _, f := range s.Files {
-		if f.Name == e.Name && f.Size >= e.Size && !f.First.IsZero() {
-			return f.First, nil
-		}
+func (l *depthLook) firstIn(ctx context.Context, e hostconn.Entry) (time.Time, error) {
+	if t, ok := l.known[e.Name]; ok {
+		return t, nil
 	}
-	handle, err := h.conn.Open(ctx, path.Join(h.Host.Dir, e.Name))
+	handle, err := l.conn.Open(ctx, path.Join(l.dir, e.Name))
 	if err == nil {
-		defer handle.Close()
 		f := &File{Info: Info{Name: e.Name}, Handle: handle}
+		defer l.close([]*File{f})
 		if err = f.look(e.Size); err == nil {
 			var t time.Time
-			if t, err = f.firstRecord(s.Zone); err == nil {
+			if t, err = f.firstRecord(l.zone); err == nil {
 				return t, nil
 			}
 		}
@@ -99,17 +131,17 @@ func (h *Holder) firstIn(ctx context.Context, e hostconn.Entry) (time.Time, erro
 
 // ratePerMin is bytes a minute over the plain files after the newest compressed
 // one, whose true size is not known.
-func (h *Holder) ratePerMin(ctx context.Context, sorted []hostconn.Entry, r *Retention) (int64, error) {
-	plain := sorted
-	for i, e := range sorted {
+func (l *depthLook) ratePerMin(ctx context.Context, r *Retention) (int64, error) {
+	plain := l.entries
+	for i, e := range l.entries {
 		if strings.HasSuffix(e.Name, ".gz") {
-			plain = sorted[i+1:]
+			plain = l.entries[i+1:]
 		}
 	}
 	since := r.Oldest
-	if len(plain) < len(sorted) {
+	if len(plain) < len(l.entries) {
 		var err error
-		if since, err = h.firstOf(ctx, plain); err != nil || since.IsZero() {
+		if since, err = l.firstOf(ctx, plain); err != nil || since.IsZero() {
 			return 0, err
 		}
 	}
