@@ -83,9 +83,9 @@ func (l *Logs) bodiesLogged() string {
 	return out
 }
 
-// Teller is the role whose logs tell how phones are registered: C, or E where there are
+// RegistrarRole is the role whose logs tell how phones are registered: C, or E where there are
 // none of C.
-func (l *Logs) Teller() string {
+func (l *Logs) RegistrarRole() string {
 	if slices.ContainsFunc(l.OfRole("C"), func(h *Host) bool { return h.SIP+h.Bodies > 0 }) {
 		return "C"
 	}

@@ -72,7 +72,7 @@ func historyOf(w *wire.Wire, c *Chain) History {
 		return s
 	}
 	s.End = endOf(w, c, &s)
-	if h := w.Missing(w.Teller(), s.Last.OK, end); h != nil && missable(c, len(c.Txns)-1, end-s.Last.OK) {
+	if h := w.Missing(w.RegistrarRole(), s.Last.OK, end); h != nil && missable(c, len(c.Txns)-1, end-s.Last.OK) {
 		s.Hole = h
 	}
 	return s
@@ -110,7 +110,7 @@ func holeBefore(w *wire.Wire, c *Chain, i int) *evidence.Span {
 	if c.Prev[i] == nil || !missable(c, i, c.Gap[i]) {
 		return nil
 	}
-	return w.Missing(w.Teller(), c.Prev[i].OK, c.Txns[i].Sent)
+	return w.Missing(w.RegistrarRole(), c.Prev[i].OK, c.Txns[i].Sent)
 }
 
 // doubtfulBefore is a REGISTER before a success that was sent to CUCM and not answered,
