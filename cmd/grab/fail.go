@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -19,6 +21,9 @@ func (a *app) fail(err error) int {
 		return advice.NoReader
 	}
 	said, hint := redact.Text(err.Error()), redact.Text(advice.For(err))
+	if a.ended() && errors.Is(err, context.Canceled) {
+		said = strings.ReplaceAll(said, context.Canceled.Error(), "interrupted")
+	}
 	doc := struct {
 		Error string `json:"error"`
 		Hint  string `json:"hint"`

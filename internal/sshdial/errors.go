@@ -138,7 +138,10 @@ func (e *Error) says() string {
 	case KindLedger:
 		return "login not tried: it cannot be recorded"
 	case KindCanceled:
-		return "given up"
+		if e.Stage == "" {
+			return "given up"
+		}
+		return "given up (" + string(e.Stage) + ")"
 	case KindLost:
 		return "connection lost (" + string(e.Stage) + ")"
 	}
