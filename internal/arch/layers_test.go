@@ -37,11 +37,11 @@ var layers = [][]string{
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder", "internal/fleet/hub"},
 	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/pin", "internal/httpproxy", "internal/prt", "internal/fleet/owner/claims", "bundle/mask/find/undo"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/fleet", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/tlsfault", "internal/version", "internal/version/licenses"},
-	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human", "internal/beat", "internal/loglines"},
+	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human", "internal/beat", "internal/leap", "internal/loglines"},
 }
 
 // gear are packages for tests and the demo, which may import what they test.
-var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/release/manual", "internal/release/oci", "internal/testdocs", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest", "internal/release"}
+var gear = []string{"internal/arch", "internal/bench", "internal/chaos", "internal/lab", "internal/lab/apilab", "internal/lab/cucmlab", "internal/lab/mra", "internal/lab/prtlab", "internal/lab/rtmt", "internal/lab/scenario", "internal/lab/timeline", "internal/release/manual", "internal/release/oci", "internal/testdocs", "internal/testrace", "internal/testserver", "internal/testsite", "internal/incident/incidenttest", "internal/leap/leaptest", "fetch/internal/conntest", "fetch/internal/fetchtest", "fetch/internal/grabtest", "internal/release"}
 
 func TestLayers(t *testing.T) {
 	line := map[string]int{}

@@ -13,6 +13,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/manifest"
+	"rtmtgrab/internal/leap"
 )
 
 // A Pass asks a Puller for what there is of a window by now.
@@ -106,9 +107,9 @@ func (h *hostRun) idle(ctx context.Context, changed <-chan struct{}) (ended bool
 // context ended.
 func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan struct{}) bool {
 	u := h.run
-	due := w.Until.Add(u.terms.settle)
-	deadline := evidence.Later(u.began, w.Until).Add(u.terms.patience)
 	fair := u.r.now() // from here on there is always a little time to reach the host
+	due := h.due(fair, w)
+	deadline := leap.Until(fair, evidence.Later(u.began, w.Until)).Add(u.terms.patience)
 	backoff, more := backoffFirst, mostMore
 	for {
 		if h.dead != nil {
@@ -156,6 +157,20 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return false
 		}
 	}
+}
+
+// mostAhead is how far after its reading an alert's time may be: triage takes no later one.
+const mostAhead = time.Hour
+
+// due is when the last pass may begin, by how time goes and not by the time of day: a clock that is
+// set meanwhile, or a machine that sleeps, neither ends the wait early nor makes it last. It is
+// never longer than it could be with a clock that is right.
+func (h *hostRun) due(now time.Time, w evidence.Window) time.Time {
+	due := leap.Until(now, w.Until.Add(h.run.terms.settle))
+	if most := now.Add(w.Until.Sub(w.Since) + h.run.terms.settle + mostAhead); h.run.inc.Kind == incident.KindAlert && due.After(most) {
+		return most
+	}
+	return due
 }
 
 // untilNext is how long to wait for the next pass when the last one is due in so
