@@ -58,7 +58,7 @@ type Grab struct {
 	Share    Share
 	Copied   func() // called by a Pass that has on disk all that it wanted, before it reads that back; may be nil
 
-	now    func() time.Time // collector's clock; nil is time.Now
+	evenClock
 	create func(name string, flag int) (file, error)
 
 	store    *store // nil: not read yet
@@ -154,10 +154,3 @@ func (g *Grab) load() error {
 
 // save writes the state of all families down.
 func (g *Grab) save() error { return g.store.save(g.store.state.families()...) }
-
-func (g *Grab) clock() time.Time {
-	if g.now != nil {
-		return g.now()
-	}
-	return time.Now()
-}

@@ -22,13 +22,15 @@ type clockReader interface {
 
 // noteLeap measures the host's clock once more when the window is over: it was cut by one
 // offset, and what was logged under another stands elsewhere.
-func noteLeap(ctx context.Context, conn hostconn.Conn, s *state, over bool, now func() time.Time) {
+func noteLeap(ctx context.Context, conn hostconn.Conn, g *Grab, over bool) {
 	c, ok := conn.(clockReader)
+	s := g.store.state
 	if !ok || !over || !s.clock().Known {
 		return
 	}
 	if offset, doubt, err := c.MeasureClock(ctx); err == nil {
-		s.compareClock(s.clock(), logset.Clock{Offset: offset, Doubt: doubt, Known: true}, now())
+		is := g.follow(s.clock(), logset.Clock{Offset: offset, Doubt: doubt, Known: true})
+		s.compareClock(s.clock(), is, g.clock())
 	}
 }
 

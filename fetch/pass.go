@@ -24,6 +24,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	conn := g.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 
+	g.lookAtClock(ctx, conn)
 	clock := g.measure(ctx)
 	defer func() {
 		if err != nil && !atomicfile.Full(err) {
@@ -52,12 +53,12 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 		}
 		again, err := false, g.takeRing(ctx, asked)
 		if err == nil {
-			again, err = g.take(ctx, g.aim(asked, listed, try == rounds-1), located)
+			again, err = g.take(ctx, g.aim(asked, g.of(listed), try == rounds-1), located)
 		}
 		if err != nil || !again {
 			if err == nil {
 				g.retention(ctx)()
-				noteLeap(ctx, conn, g.store.state, !listed.Before(asked.Until), g.clock)
+				noteLeap(ctx, conn, g, !g.of(listed).Before(asked.Until))
 			}
 			return errors.Join(err, g.save())
 		}
@@ -86,7 +87,7 @@ type router interface {
 
 // connect dials unless there is a connection.
 func (g *Grab) connect(ctx context.Context) error {
-	g.holder.Host, g.holder.Now = g.Host, g.now
+	g.holder.Host, g.holder.Now = g.Host, g.clock
 	fresh, err := g.holder.Connect(ctx)
 	if err != nil || !fresh {
 		return err
@@ -127,8 +128,8 @@ var holding, looking = admission.Controller{}, admission.Controller{Counts: 2 * 
 const holdFirst = 10 * time.Second
 
 // holdInTurn is hold, for the first time with few others at a time if the processors are full; what
-// comes after it waits until all others are held too. listed is when its turn came: what is written
-// until then is held.
+// comes after it waits until all others are held too. listed is when its turn came, by this machine's
+// clock: what is written until then is held.
 func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) (listed time.Time, err error) {
 	if g.holder.HeldAt.IsZero() {
 		release, err := holding.Acquire(ctx)
@@ -137,7 +138,7 @@ func (g *Grab) holdInTurn(ctx context.Context, asked evidence.Window) (listed ti
 		}
 		defer release()
 	}
-	listed = g.clock()
+	listed = g.read()
 	return listed, g.hold(ctx, asked)
 }
 
@@ -181,7 +182,11 @@ func (g *Grab) hold(ctx context.Context, asked evidence.Window) error {
 // held tells that all files are held, once the clock is known; if the files' mtimes are
 // not what they seemed it holds again.
 func (g *Grab) held(ctx context.Context, asked evidence.Window, clock logset.Clock, onHeld func(at time.Time)) error {
-	s, at := g.store.state, g.clock()
+	s := g.store.state
+	if !s.clock().Known {
+		clock = g.follow(g.clockWas, clock)
+	}
+	at := g.clock()
 	s.compareClock(g.clockWas, clock, at)
 	if !clock.Known && at.Sub(s.ClockAt).Abs() <= clockAge { // a line that breaks may be too slow to measure by
 		clock, at = g.clockWas, s.ClockAt

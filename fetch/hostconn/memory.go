@@ -5,12 +5,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rtmtgrab/internal/leap"
 )
 
 const (
 	clockFresh = clockEvery*keepProof + 3*proofAgain // how long a measurement is used
 	// clockDrift is by how much two clocks come apart, in parts per million.
 	clockDrift = 200
+	ownLeap    = 100 * time.Millisecond // of this machine's clock: what is less is drift
 )
 
 // A memory is what is known of a host from before. It is safe for concurrent use.
@@ -53,7 +56,7 @@ func (m *memory) setClock(s *Session, at time.Time, offset, doubt time.Duration)
 }
 
 // clock is what setClock has kept of a session, in doubt by what the clocks may
-// have drifted since; ok is false if that is too old.
+// have drifted since; ok is false if that is too old, or this machine's clock was set since.
 func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, ok bool) {
 	if m == nil {
 		return 0, 0, false
@@ -61,7 +64,7 @@ func (m *memory) clock(s *Session, now time.Time) (offset, doubt time.Duration, 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	age := now.Sub(m.at)
-	if m.asked != s || age < 0 || age > clockFresh {
+	if m.asked != s || age < 0 || age > clockFresh || leap.By(m.at, now).Abs() > ownLeap {
 		return 0, 0, false
 	}
 	return m.offset, m.doubt + age*clockDrift/1e6, true

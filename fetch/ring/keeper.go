@@ -16,6 +16,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/diskspace"
 	"rtmtgrab/internal/expressway"
+	"rtmtgrab/internal/leap"
 )
 
 const (
@@ -38,12 +39,18 @@ type Keeper struct {
 
 	families []*familyKeeper
 	holder   logset.Holder
-	clock    logset.Clock  // of the host
+	clock    hostClock
+	ages     leap.Watch    // by which segments are too old
 	conn     hostconn.Conn // of the last increment
-	clocked  time.Time
 	listing  []hostconn.Entry // the last one
 	pace     hostconn.Pacer
 	raw      []byte
+}
+
+// A hostClock is the host's clock, and when it was asked for.
+type hostClock struct {
+	logset.Clock
+	asked time.Time
 }
 
 var (
@@ -121,7 +128,7 @@ func (r *Keeper) open() (release func(), err error) {
 	}
 	r.pace.Rate = hostconn.CarefulRate
 	r.holder = logset.Holder{Host: r.Host, Now: r.holder.Now, Skip: r.atRest}
-	r.clock = logset.Clock{}
+	r.clock, r.ages.Least = hostClock{}, r.Keep/segments
 	r.families = nil
 	for _, name := range r.Host.Families {
 		f := &familyKeeper{name: name, ring: r, segmentStore: segmentStore{dir: filepath.Join(r.Dir, name), enc: enc, reserve: r.Reserve}}
@@ -156,7 +163,7 @@ func (r *Keeper) takeUp(ctx context.Context) error {
 	conn := r.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 	if r.conn != conn {
-		r.conn, r.clocked, r.clock = conn, time.Time{}, logset.Clock{}
+		r.conn, r.clock = conn, hostClock{}
 		for _, f := range r.families {
 			f.reconnected = true
 		}
@@ -197,13 +204,16 @@ func (r *Keeper) takeAll(ctx context.Context, final bool) (again bool, err error
 	return again, nil
 }
 
+// ownLeap of this machine's clock has the host's measured anew.
+const ownLeap = time.Second
+
 // askClock measures the host's clock now and then, where that is possible.
 func (r *Keeper) askClock(ctx context.Context) {
-	if !r.clocked.IsZero() && r.now().Sub(r.clocked) < clockEvery {
+	now := r.now()
+	if asked := r.clock.asked; !asked.IsZero() && now.Sub(asked) < clockEvery && leap.By(asked, now).Abs() < ownLeap {
 		return
 	}
-	r.clocked = r.now()
-	r.clock = <-r.holder.Measure(ctx)
+	r.clock = hostClock{<-r.holder.Measure(ctx), now}
 }
 
 // now is the collector's time.
@@ -256,17 +266,20 @@ func (r *Keeper) bytes() (n int64) {
 }
 
 // prune removes whole segments that are older than Keep, and the oldest ones while
-// there are too many bytes.
+// there are too many bytes. After a leap of this machine's clock no age is believed for an hour.
 func (r *Keeper) prune(now time.Time) error {
 	var errs []error
+	old := r.ages.Believable(now)
 	for _, f := range r.families {
 		errs = append(errs, f.roll(now, r.Keep/segments, r.MaxSize/segments))
-		for len(f.segs) > 0 && f.segs[0].last.Before(now.Add(-r.Keep)) {
+		for old && len(f.segs) > 0 && f.segs[0].last.Before(now.Add(-r.Keep)) {
 			if f.drop() != nil {
 				break
 			}
 		}
-		f.forgetFiles(now.Add(-r.Keep - logset.OldEnough))
+		if old {
+			f.forgetFiles(now.Add(-r.Keep - logset.OldEnough))
+		}
 	}
 	for r.bytes() > r.MaxSize {
 		if r.dropOldest() != nil {
