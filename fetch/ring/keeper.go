@@ -40,8 +40,8 @@ type Keeper struct {
 	families []*familyKeeper
 	holder   logset.Holder
 	clock    hostClock
-	ages     leap.Watch    // by which segments are too old
-	conn     hostconn.Conn // of the last increment
+	ages     leap.Watch       // by which segments are too old
+	conn     hostconn.Conn    // of the last increment
 	listing  []hostconn.Entry // the last one
 	pace     hostconn.Pacer
 	raw      []byte

@@ -111,7 +111,7 @@ func (a *attempt) allowed(ctx context.Context, remote string) error {
 			return &Error{Kind: KindLoginBlocked, Refusal: &r, Err: fmt.Errorf(
 				"%s was refused at %s%s, and address, user and secret are unchanged since", r.User, r.Last.Format(time.RFC3339), r.toWhom())}
 		}
-		if r.Count >= openAttempts || a.ledger.time().Sub(r.First) <= openWithin {
+		if r.Count >= openAttempts || a.ledger.near(r.First) {
 			open += r.Count
 		}
 		if open >= most {
@@ -192,7 +192,7 @@ func (a *attempt) begin(ctx context.Context, remote string) error {
 	a.row.First, a.row.Count = a.ledger.time(), 0
 	if b := a.before; b != nil && b.same(a.row) {
 		a.row.Refused = b.Refused // until one succeeds
-		if a.ledger.time().Sub(b.First) <= openWithin {
+		if a.ledger.near(b.First) {
 			a.row.First, a.row.Count = b.First, b.Count
 		}
 	}
@@ -262,6 +262,10 @@ func (a *attempt) release() {
 func (a *attempt) write(r Attempt) error {
 	return attemptIn(a.ledger.file(a.name())).Save(r)
 }
+
+// near reports whether an attempt that was first made at t adds up with one now. One of the future
+// was made by a clock that was set back since: it would add up for as long as that was ahead.
+func (l *Ledger) near(t time.Time) bool { return l.time().Sub(t).Abs() <= openWithin }
 
 func (l *Ledger) time() time.Time {
 	if l.now != nil {

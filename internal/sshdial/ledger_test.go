@@ -137,6 +137,29 @@ func TestBrokenAttempts(t *testing.T) {
 	wantLogin(t, c)
 }
 
+// An attempt of a time when the clock was years ahead does not add up with those of the years until then.
+func TestBrokenAttemptOfTheFuture(t *testing.T) {
+	for name, most := range map[string]int{"alone": 3, "one of three collectors": 1} {
+		t.Run(name, func(t *testing.T) {
+			f := (&fake{Password: "right", OnSecret: func(c net.Conn) { c.Close() }}).start(t)
+			now := time.Date(2026, 3, 2, 14, 0, 0, 0, time.UTC)
+			c := f.conf(withPassword("right"))
+			c.Ledger = &Ledger{Dir: t.TempDir(), now: func() time.Time { return now.Add(3 * 365 * 24 * time.Hour) }}
+			if most < openAttempts {
+				if err := c.Ledger.shares().Save(map[string]int{c.Name: most}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantKind(t, c, KindLost)
+			c.Ledger.now = func() time.Time { return now }
+			for range 4 {
+				now = now.Add(11 * time.Minute)
+				wantKind(t, c, KindLost)
+			}
+		})
+	}
+}
+
 // A refusal is not forgotten when the next attempt, by hand, breaks off.
 func TestRefusalOutlivesBrokenOverride(t *testing.T) {
 	var down atomic.Bool

@@ -43,7 +43,7 @@ func (r keeper) keep(ctx context.Context, t Triage) {
 func (r keeper) cleanUp(ctx context.Context, t Triage) {
 	now := r.now().UTC().Round(0)
 	r.logRemoval(ctx, r.removeOld(ctx, now))
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !r.working.ages.Believable(r.now()) {
 		return
 	}
 	if err := t.Prune(now); err != nil {

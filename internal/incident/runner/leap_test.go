@@ -55,3 +55,29 @@ func TestLeapInAWindow(t *testing.T) {
 		})
 	}
 }
+
+// TestLeapKeepsWhatIsOld: while the clock is years ahead for a while nothing is removed for its age.
+func TestLeapKeepsWhatIsOld(t *testing.T) {
+	st := incidenttest.FastStore(t, t.TempDir())
+	putSealed(t, st, "hq", "hq-a", time.Hour, 10)
+	b := newBench(t, st)
+	b.r.Policy = func() incident.Policy { return incident.Policy{Keep: 30 * 24 * time.Hour} }
+	later, by := time.Duration(0), time.Duration(0)
+	b.r.Now = func() time.Time { return leaptest.Leapt(time.Now().Add(later), by) }
+	look := func() bool {
+		t.Helper()
+		if err := (keeper{b.r}).removeOld(t.Context(), b.r.Now().UTC().Round(0)); err != nil {
+			t.Fatal(err)
+		}
+		return exists(st.IncidentDir("hq-a"))
+	}
+	for _, leap := range []time.Duration{0, 26280 * time.Hour, 0, 26280 * time.Hour} {
+		if by = leap; !look() {
+			t.Fatalf("with a clock that leapt by %v it is removed", by)
+		}
+		later += time.Minute
+	}
+	if later += time.Hour; look() { // the clock is right by then, as far as anybody can know
+		t.Error("it stays")
+	}
+}

@@ -17,7 +17,7 @@ import (
 // bundles in the store are above Policy.KeepSize. With an incident go its bundles in the store, its
 // kept slices and its folder; each is written to removed.jsonl first, and logged. What is not sealed, not
 // delivered, pinned or worked at stays, and so do bundles outside the store, which belong to
-// whoever asked for them. For KeepSize the newest incident stays too, however large.
+// whoever asked for them. In the hour after the clock leapt by a day or more nothing goes for its age. For KeepSize the newest incident stays too, however large.
 func (r keeper) removeOld(ctx context.Context, now time.Time) error {
 	errs := []error{r.finishRemovals(ctx)}
 	list, err := r.sealedIncidents(ctx)
@@ -25,7 +25,7 @@ func (r keeper) removeOld(ctx context.Context, now time.Time) error {
 		return errors.Join(append(errs, err)...)
 	}
 	p := r.Policy()
-	if p.Keep > 0 {
+	if believed := r.working.ages.Believable(r.now()); p.Keep > 0 && believed {
 		old := func(s sealedOne) bool { return now.Sub(s.sealed) > p.Keep }
 		list, err = r.removeAll(ctx, list, now, "older than keep.age, "+human.Span(p.Keep), func(s sealedOne, _ int64) bool { return old(s) })
 		errs = append(errs, err)

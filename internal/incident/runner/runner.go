@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/growth"
 	"rtmtgrab/internal/incident"
+	"rtmtgrab/internal/leap"
 )
 
 // A Runner works at incidents: asks their hosts, in parallel and again as long as
@@ -122,6 +123,7 @@ type working struct {
 
 	sealed chan struct{} // size 1: a bundle was, see sealings
 	kept   Kept          // at the last look
+	ages   leap.Watch    // by which incidents and alerts are old
 }
 
 // Triage decides about alerts, and so which incidents there are.

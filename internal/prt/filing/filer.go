@@ -19,6 +19,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/material"
+	"rtmtgrab/internal/leap"
 	"rtmtgrab/internal/prt"
 )
 
@@ -35,10 +36,14 @@ type filer struct {
 	reserve *diskspace.Reserve
 	log     *slog.Logger
 	now     func() time.Time
+	ages    leap.Watch // by which reports are too old
 
 	seen map[string]time.Time // see incident.Store.Changed
 	near map[string]candidate // incidents that reports may belong to, by key
 }
+
+// longLeap is by how much this machine's clock leaps at most while ages are believed.
+const longLeap = 24 * time.Hour
 
 func newFiler(store *incident.Store, box *prt.Box, reserve *diskspace.Reserve, log *slog.Logger, now func() time.Time) *filer {
 	return &filer{store: store, box: box, reserve: reserve, log: log, now: now, seen: map[string]time.Time{}, near: map[string]candidate{}}
@@ -46,7 +51,12 @@ func newFiler(store *incident.Store, box *prt.Box, reserve *diskspace.Reserve, l
 
 // look files what can be filed, and drops what is older than keep. Its errors are logged, the next look tries again.
 func (f *filer) look(ctx context.Context, keep time.Duration) {
-	dropped, err := f.box.Expire(f.now(), keep)
+	var dropped []prt.Report
+	var err error
+	f.ages.Least = min(keep, longLeap)
+	if now := f.now(); f.ages.Believable(now) {
+		dropped, err = f.box.Expire(now, keep)
+	}
 	for _, r := range dropped {
 		f.log.Warn("phone's problem report dropped: no incident of its phone came within prt.keep", "device", r.Device, "received", r.Received)
 	}

@@ -18,6 +18,7 @@ import (
 	"rtmtgrab/internal/atomicfile"
 	"rtmtgrab/internal/collector/health/status"
 	"rtmtgrab/internal/human"
+	"rtmtgrab/internal/leap"
 	"rtmtgrab/internal/redact"
 )
 
@@ -75,11 +76,14 @@ type Outbox struct {
 	wake    chan struct{}
 	failing time.Time
 	err     string
+	ages    leap.Watch       // by which notices are too old
+	now     func() time.Time // nil: time.Now
 }
 
 // Open reads what is waiting. It is called before anything else.
 func (o *Outbox) Open() error {
 	o.wake = make(chan struct{}, 1)
+	o.ages.Believable(o.time())
 	if err := atomicfile.MkdirAll(o.Dir); err != nil {
 		return err
 	}
@@ -237,14 +241,23 @@ func (o *Outbox) Deliver(ctx context.Context) {
 	}
 }
 
+func (o *Outbox) time() time.Time {
+	if o.now != nil {
+		return o.now()
+	}
+	return time.Now()
+}
+
 // head is the oldest notice that can be read.
 func (o *Outbox) head() (k kept, name string, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	now := o.time()
+	believed := o.ages.Believable(now)
 	for len(o.names) > 0 {
 		name = o.names[0]
 		k, there, err := o.read(name)
-		if there && time.Since(k.Time) < maxAge {
+		if there && (now.Sub(k.Time) < maxAge || !believed) {
 			k.Dropped = o.dropped
 			return k, name, true
 		}
