@@ -32,15 +32,26 @@ type quarantine struct {
 }
 
 // run does what `grab quarantine` asks for, and judges alerts again
-// whose sender could not be verified because the DNS did not answer: their minutes
-// rotate away meanwhile, so it is done soon after it answers.
+// whose sender could not be verified because the DNS did not answer, or that were read while the
+// clock was ahead: their minutes rotate away meanwhile, so it is done soon.
 func (q *quarantine) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { q.guard(ctx, ReleaseEvery, (&triage.RequestQueue{Journal: q.journal}).Answer) })
 	wg.Go(func() {
 		q.guard(ctx, unsureEvery, func(ctx context.Context) bool { return q.judgeAgain(ctx, time.Now()) })
 	})
+	wg.Go(func() { q.guard(ctx, unsureEvery, q.unexpire) })
 	wg.Wait()
+}
+
+// unexpire judges alerts again that were too old by a clock that was ahead, and reports whether one
+// may trigger.
+func (q *quarantine) unexpire(context.Context) bool {
+	changed, err := q.journal.Unexpire()
+	if err != nil {
+		q.log.Error("cannot judge alerts again that were read while the clock was ahead; retrying", "err", err)
+	}
+	return changed
 }
 
 // guard looks every so often until ctx ends; look reports whether there is something

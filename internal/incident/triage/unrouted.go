@@ -40,6 +40,13 @@ func (u *Unrouted) add(n unroutedNote) {
 	u.Alerts++
 }
 
+// setBack has what was read by a clock that was ahead be of now, and so be forgotten a day from now.
+func (u *Unrouted) setBack(now time.Time) {
+	if now = now.Add(aheadBy); u.Till.After(now) {
+		u.Since, u.Till = evidence.Earlier(u.Since, now), now
+	}
+}
+
 // unroutedNote is one of them.
 type unroutedNote struct {
 	id    string
@@ -119,6 +126,7 @@ func (u *unrouted) count(n unroutedNote) {
 // forget drops the names of which none came for a day.
 func (u *unrouted) forget(now time.Time) {
 	for name, got := range u.names {
+		got.setBack(now)
 		if now.Sub(got.Till) > UnroutedFor {
 			delete(u.names, name)
 		}
@@ -128,6 +136,7 @@ func (u *unrouted) forget(now time.Time) {
 			delete(u.counted, id)
 		}
 	}
+	u.more.setBack(now)
 	if now.Sub(u.more.Till) > UnroutedFor {
 		u.more = Unrouted{}
 	}
