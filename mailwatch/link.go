@@ -52,6 +52,9 @@ func (l *link) isUp(s *session, cur Cursor) {
 		l.log.Info("mailbox connected", "server", l.Addr, "mailbox", l.mailbox(), "idle", s.idle)
 	}
 	l.down, l.told, l.attempts = time.Time{}, "up", 0
+	if l.refusals.n > 0 {
+		l.Refused.lift(&l.Server)
+	}
 	l.refusals.reset()
 	l.say(EventScanned, cur, nil, time.Time{})
 }
@@ -74,9 +77,16 @@ func (l *link) wentDown(err error) time.Duration {
 	wait, refused := l.tries.next(), false
 	if stage := (*StageError)(nil); errors.As(err, &stage) && stage.Refused {
 		wait, refused = l.refusals.next(), true
+		l.Refused.note(&l.Server, l.refusals.n)
 	}
 	l.tellDown(err, wait, refused, brief)
 	return wait
+}
+
+// heldBack notes that the first attempt waits, for one before was refused, of which the log has told.
+func (l *link) heldBack(err error, wait time.Duration) {
+	l.down, l.attempts, l.told = time.Now(), 1, "refused"
+	l.log.Debug("mailbox login waits", "server", l.Addr, "mailbox", l.mailbox(), "retry_in", wait.Round(time.Second), "err", err)
 }
 
 // tellDown writes the one line of an outage, and one more if a login was refused.

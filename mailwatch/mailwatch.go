@@ -119,6 +119,8 @@ type Watcher struct {
 	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has fixed it; nil: nobody does
 	Log    *slog.Logger       // nil means slog.Default
 
+	Refused *Refusals // that watchers before this one met with; nil: of none is known
+
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 
 	Dial func(ctx context.Context, addr string) (net.Conn, error) // reaches the server; nil means TCP

@@ -61,6 +61,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return err
 	}
 	r := newRun(w)
+	r.heldBack(ctx)
 	for ctx.Err() == nil {
 		err := r.session(ctx)
 		if ctx.Err() != nil {

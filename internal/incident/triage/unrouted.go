@@ -126,7 +126,6 @@ func (u *unrouted) count(n unroutedNote) {
 // forget drops the names of which none came for a day.
 func (u *unrouted) forget(now time.Time) {
 	for name, got := range u.names {
-		got.setBack(now)
 		if now.Sub(got.Till) > UnroutedFor {
 			delete(u.names, name)
 		}
@@ -136,7 +135,6 @@ func (u *unrouted) forget(now time.Time) {
 			delete(u.counted, id)
 		}
 	}
-	u.more.setBack(now)
 	if now.Sub(u.more.Till) > UnroutedFor {
 		u.more = Unrouted{}
 	}
@@ -145,6 +143,10 @@ func (u *unrouted) forget(now time.Time) {
 // list is what is remembered of the last day, the first name first, and at the end further
 // names.
 func (u *unrouted) list(now time.Time) []Unrouted {
+	for _, got := range u.names {
+		got.setBack(now)
+	}
+	u.more.setBack(now)
 	u.forget(now)
 	var list []Unrouted
 	for _, got := range u.names {
