@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,32 @@ func (v view) CoverageSentence() string {
 	}
 	return fmt.Sprintf("Coverage: %s. Of %s, %d complete, %d partial, %d lost, for the window %s.",
 		orUnknown(v.Coverage), human.Plural(len(v.Hosts), "configured host"), n[evidence.Complete], n[evidence.Partial], n[evidence.Lost], window)
+}
+
+// ClockAstray warns when all hosts' measured clocks are off the collector's by more than a minute, and
+// alike: then the collector's may be wrong, and the window another one; "" if they are not, or there is
+// but one.
+func (v view) ClockAstray() string {
+	var offs []time.Duration
+	for i := range v.Hosts {
+		if ms := v.Hosts[i].ClockOffsetMS; ms != nil {
+			offs = append(offs, time.Duration(*ms)*time.Millisecond)
+		}
+	}
+	if len(offs) < 2 {
+		return ""
+	}
+	low, high := slices.Min(offs), slices.Max(offs)
+	least, way, by := low, "ahead of", low
+	if high < 0 {
+		least, way, by = -high, "behind", -high
+	}
+	if least <= time.Minute || high-low > max(time.Second, least/10) {
+		return ""
+	}
+	w := v.Asked.Shift(low)
+	return fmt.Sprintf("WARNING: the clocks of all hosts are %s %s the collector's, so that may be the one that is wrong. What was copied is of %s by the hosts' clocks: if that is not when it happened, set NTP on the collector, then grab those minutes (grab now --at).",
+		human.Exactly(by.Round(time.Second)), way, v.Span(w.Since.Round(time.Second), w.Until.Round(time.Second)))
 }
 
 // ClocksApart warns when hosts' measured clocks differ by more than a second;
