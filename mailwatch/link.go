@@ -53,7 +53,7 @@ func (l *link) isUp(s *session, cur Cursor) {
 	}
 	l.down, l.told, l.attempts = time.Time{}, "up", 0
 	if l.refusals.n > 0 {
-		l.Refused.lift(&l.Server)
+		l.Refused.Lift(l.known())
 	}
 	l.refusals.reset()
 	l.say(EventScanned, cur, nil, time.Time{})
@@ -77,7 +77,7 @@ func (l *link) wentDown(err error) time.Duration {
 	wait, refused := l.tries.next(), false
 	if stage := (*StageError)(nil); errors.As(err, &stage) && stage.Refused {
 		wait, refused = l.refusals.next(), true
-		l.Refused.note(&l.Server, l.refusals.n)
+		l.Refused.Note(l.known(), l.refusals.n)
 	}
 	l.tellDown(err, wait, refused, brief)
 	return wait

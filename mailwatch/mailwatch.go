@@ -23,6 +23,7 @@ import (
 	"net"
 	"time"
 
+	"rtmtgrab/internal/denied"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/loopback"
 	"rtmtgrab/internal/redact"
@@ -119,7 +120,7 @@ type Watcher struct {
 	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has fixed it; nil: nobody does
 	Log    *slog.Logger       // nil means slog.Default
 
-	Refused *Refusals // that watchers before this one met with; nil: of none is known
+	Refused *denied.Book // what the server refused to watchers before this one; nil: of none is known
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 

@@ -3,12 +3,14 @@ package mailwatch
 import (
 	"testing"
 	"time"
+
+	"rtmtgrab/internal/denied"
 )
 
 // TestRefusedLoginOutlivesItsWatcher: a watcher that takes the place of another, as after a reload of the
 // configuration, does not send at once the password again that was just refused; another one it does.
 func TestRefusedLoginOutlivesItsWatcher(t *testing.T) {
-	refused, password := &Refusals{}, "wrong"
+	book, password := &denied.Book{}, "wrong"
 	run := func(after time.Duration) int {
 		s := play(t, after, on("LOGIN", func(p *puppet, tag string) {
 			if password == "right" {
@@ -17,7 +19,7 @@ func TestRefusedLoginOutlivesItsWatcher(t *testing.T) {
 			}
 			p.say("%s NO [AUTHENTICATIONFAILED] no\r\n", tag)
 		}), func(w *Watcher) {
-			w.Refused, w.Password = refused, func() (string, error) { return password, nil }
+			w.Refused, w.Password = book, func() (string, error) { return password, nil }
 		})
 		return s.dials
 	}
@@ -46,10 +48,10 @@ func TestRefusedLoginOutlivesItsWatcher(t *testing.T) {
 
 // TestRefusedMended: who has fixed it on the server need not wait after a reload either.
 func TestRefusedMended(t *testing.T) {
-	refused := &Refusals{}
+	book := &denied.Book{}
 	no := on("LOGIN", func(p *puppet, tag string) { p.say("%s NO [AUTHENTICATIONFAILED] no\r\n", tag) })
 	password := func(w *Watcher) {
-		w.Refused, w.Password = refused, func() (string, error) { return "same", nil }
+		w.Refused, w.Password = book, func() (string, error) { return "same", nil }
 	}
 	play(t, time.Minute, no, password)
 	s := play(t, time.Minute, func(*puppet, string, string) bool { return false }, func(w *Watcher) {
@@ -60,8 +62,5 @@ func TestRefusedMended(t *testing.T) {
 	})
 	if s.dials != 1 || s.up != 1 {
 		t.Errorf("%d dials, up %d", s.dials, s.up)
-	}
-	if _, n := refused.left(&Server{Addr: "x"}); n != 0 {
-		t.Errorf("of another server %d", n)
 	}
 }

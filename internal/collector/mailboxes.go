@@ -33,7 +33,6 @@ type mailboxes struct {
 	keys     wiring.KeyCache                        // of DKIM
 	sign     func(store string, st mailwatch.State) // leaves a sign of life
 	states   boxStates
-	refused  mailwatch.Refusals
 	drills   *rehearsal.Mails
 	reach    reach                // in place of TCP
 	OnMail   func(mailwatch.Mail) // gets every fresh alert; may be nil
@@ -115,7 +114,7 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 			},
 		},
 		Hint:  func(err error) string { return advice.ForMail(b.Mail, err) },
-		Again: m.states.again(b.Name()), Refused: &m.refused,
+		Again: m.states.again(b.Name()), Refused: m.tokens.Refused("imap"),
 		State: func(st mailwatch.State) {
 			m.states.note(b.Name(), func(s *boxState) {
 				if s.State = st; source != nil {

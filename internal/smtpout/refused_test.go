@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"rtmtgrab/internal/denied"
 )
 
 // TestRefusals: what a server refuses for good and what it may take later can be told
@@ -86,4 +88,40 @@ func names(list []Refusal) (to []string) {
 		to = append(to, r.To)
 	}
 	return to
+}
+
+// TestRefusedLoginOutlivesItsSender: a sender that takes the place of another, as after a reload of the
+// configuration, does not send at once the password again that was just refused; another one it does.
+func TestRefusedLoginOutlivesItsSender(t *testing.T) {
+	logins, book, right := 0, &denied.Book{}, false
+	try := func(password string) error {
+		t.Helper()
+		s := script(t, func(line string) string {
+			if strings.HasPrefix(line, "AUTH") {
+				if logins++; !right {
+					return "535 no\r\n"
+				}
+			}
+			return usual(line)
+		})
+		s.Refused, s.Addr, s.User, s.Password = book, "127.0.0.1:2525", "grab", func() (string, error) { return password, nil }
+		return s.Check(t.Context())
+	}
+	for range 10 {
+		if e, ok := errors.AsType[*Error](try("wrong")); !ok || !e.LoginRefused() {
+			t.Errorf("%v", e)
+		}
+	}
+	if try("another"); logins != 2 {
+		t.Errorf("%d logins with two passwords", logins)
+	}
+	right = true
+	for range 2 {
+		if err := try("right"); err != nil {
+			t.Error(err)
+		}
+	}
+	if logins != 4 {
+		t.Errorf("%d logins", logins)
+	}
 }

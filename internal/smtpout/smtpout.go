@@ -19,6 +19,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"rtmtgrab/internal/denied"
 	"rtmtgrab/internal/human"
 	"rtmtgrab/internal/loopback"
 	"rtmtgrab/internal/redact"
@@ -78,6 +79,8 @@ type Server struct {
 	// Token, if set, gives an OAuth2 access token: the login is XOAUTH2 then.
 	Token func(ctx context.Context) (string, error)
 
+	Refused *denied.Book // what the server refused to senders before this one; nil: of none is known
+
 	dial func(ctx context.Context, addr string) (net.Conn, error) // nil: TCP
 }
 
@@ -125,6 +128,9 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 		return at(StageLogin, err)
 	}
 	redact.Add(secret)
+	if left, _ := s.Refused.Left(s.known(secret), refusedRest); left > 0 {
+		return &Error{Stage: StageLogin, Refused: true, Err: errRefusedBefore}
+	}
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return at(StageDial, err)
@@ -136,7 +142,8 @@ func (s *Server) with(ctx context.Context, do func(*smtp.Client) error) (err err
 	if err != nil {
 		return err
 	}
-	if err := s.login(c, secret); err != nil {
+	err = s.login(c, secret)
+	if s.remember(secret, err); err != nil {
 		return err
 	}
 	if err := do(c); err != nil {

@@ -33,6 +33,7 @@ func NetworkSink(cfg *config.Config, h *config.Handover, shelf *TokenSources) (s
 		if err != nil {
 			return nil, err
 		}
+		server.Refused = nil // its queue makes one attempt after a reload, and no other until the next
 		return &mail.Sink{Server: *server, From: cfg.SMTP.From, To: h.Mail.To, Link: h.Mail.Link}, nil
 	}
 	return nil, fmt.Errorf("destination %s names no place", h.Name)

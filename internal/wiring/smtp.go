@@ -19,7 +19,7 @@ func SMTPServer(cfg *config.Config, shelf *TokenSources) (*smtpout.Server, error
 	if err != nil {
 		return nil, err
 	}
-	out := &smtpout.Server{Addr: s.Server, TLS: s.TLS, User: s.User}
+	out := &smtpout.Server{Addr: s.Server, TLS: s.TLS, User: s.User, Refused: shelf.Refused("smtp")}
 	if !s.Password.IsZero() {
 		out.Password = s.Password.Read
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"rtmtgrab/internal/config"
+	"rtmtgrab/internal/denied"
 	"rtmtgrab/internal/oauth"
 )
 
@@ -49,7 +50,24 @@ func tokenName(o *config.OAuth, user string) string {
 // one keeps nothing.
 type TokenSources struct {
 	mu       sync.Mutex
+	refused  map[string]*denied.Book  // by protocol
 	now, was map[string]*oauth.Source // by tokenKey: asked for since the last turn, and before it
+}
+
+// Refused are the logins by a protocol that servers have just refused; nil: nobody remembers them.
+func (s *TokenSources) Refused(protocol string) *denied.Book {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused == nil {
+		s.refused = map[string]*denied.Book{}
+	}
+	if s.refused[protocol] == nil {
+		s.refused[protocol] = &denied.Book{}
+	}
+	return s.refused[protocol]
 }
 
 // Turn begins with another configuration: sources for which nobody asks until the
