@@ -68,7 +68,7 @@ func (c *evenClock) follow(was, is logset.Clock) logset.Clock {
 
 // lookAtClock finds out what a leap of this machine's clock was since the pass before. Where the
 // host does not tell the time, one back was no sleep, and of one forward nobody knows.
-func (g *Grab) lookAtClock(ctx context.Context, conn hostconn.Conn) {
+func lookAtClock(ctx context.Context, conn hostconn.Conn, g *Grab) {
 	was, is := g.store.state.clock(), logset.Clock{}
 	if by := g.leapt(g.read()); by == 0 || by > 0 && !was.Known { // of a fresh connection the clock is measured anyway
 		return

@@ -24,7 +24,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	conn := g.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 
-	g.lookAtClock(ctx, conn)
+	lookAtClock(ctx, conn, g)
 	clock := g.measure(ctx)
 	defer func() {
 		if err != nil && !atomicfile.Full(err) {

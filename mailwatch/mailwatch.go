@@ -117,14 +117,19 @@ type Watcher struct {
 	Delete bool               // Remove may be answered: the mailbox is opened for writing
 	Hint   func(error) string // the next move after an error, for the log; may be nil
 	State  func(State)        // told at least every minute except while Handle or Flush run; must be quick; may be nil
-	Again  <-chan struct{}    // a value ends the waiting for the next attempt to connect: somebody has fixed it; nil: nobody does
 	Log    *slog.Logger       // nil means slog.Default
 
-	Refused *denied.Book // what the server refused to watchers before this one; nil: of none is known
+	Attempts
 
 	Own func(context.Context, Letter) Verdict // asked about every new mail before it may be an alert; must be quick; may be nil
 
 	Dial func(ctx context.Context, addr string) (net.Conn, error) // reaches the server; nil means TCP
+}
+
+// Attempts are what is known of further attempts to connect from outside of a Watcher.
+type Attempts struct {
+	Again   <-chan struct{} // a value ends the waiting for the next one: somebody has fixed it; nil: nobody does
+	Refused *denied.Book    // which passwords the server refused to watchers before this one; nil: of none is known
 }
 
 // Events of a State.

@@ -113,8 +113,8 @@ func (m *mailboxes) watcher(cfg *config.Config, b wiring.Box) (*mailwatch.Watche
 				return err
 			},
 		},
-		Hint:  func(err error) string { return advice.ForMail(b.Mail, err) },
-		Again: m.states.again(b.Name()), Refused: m.tokens.Refused("imap"),
+		Hint:     func(err error) string { return advice.ForMail(b.Mail, err) },
+		Attempts: mailwatch.Attempts{Again: m.states.again(b.Name()), Refused: m.tokens.Refused("imap")},
 		State: func(st mailwatch.State) {
 			m.states.note(b.Name(), func(s *boxState) {
 				if s.State = st; source != nil {

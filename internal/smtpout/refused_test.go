@@ -1,8 +1,10 @@
 package smtpout
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -104,8 +106,12 @@ func TestRefusedLoginOutlivesItsSender(t *testing.T) {
 			}
 			return usual(line)
 		})
-		s.Refused, s.Addr, s.User, s.Password = book, "127.0.0.1:2525", "grab", func() (string, error) { return password, nil }
-		return s.Check(t.Context())
+		addr := s.Addr
+		s.dial = func(ctx context.Context, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+		}
+		s.Refused, s.Addr, s.User, s.Password = book, "127.0.0.1:25", "grab", func() (string, error) { return password, nil }
+		return send(t.Context(), s)
 	}
 	for range 10 {
 		if e, ok := errors.AsType[*Error](try("wrong")); !ok || !e.LoginRefused() {

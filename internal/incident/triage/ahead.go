@@ -1,7 +1,6 @@
 package triage
 
 import (
-	"fmt"
 	"time"
 
 	"rtmtgrab/internal/incident"
@@ -11,22 +10,8 @@ import (
 // ahead then.
 const aheadBy = time.Minute
 
-// Unexpire judges alerts again that were too old when they were read, by a clock that was ahead then
-// and was set back since: their minutes may still be there. It reports whether one may trigger.
-func (j *Journal) Unexpire() (changed bool, err error) {
-	now := j.now().UTC().Round(0)
-	for _, id := range j.readAhead(now) {
-		rec, err := j.unexpire(id, now)
-		if err != nil {
-			return changed, fmt.Errorf("judge alert %.12s again: %w", id, err)
-		}
-		changed = changed || rec.What == ""
-	}
-	return changed, nil
-}
-
 // readAhead are the alerts that are expired and were read after now.
-func (j *Journal) readAhead(now time.Time) []string {
+func readAhead(j *Journal, now time.Time) []string {
 	j.table.Lock()
 	defer j.table.Unlock()
 	var ids []string
@@ -38,7 +23,8 @@ func (j *Journal) readAhead(now time.Time) []string {
 	return ids
 }
 
-func (j *Journal) unexpire(id string, now time.Time) (incident.AlertRecord, error) {
+// unexpire judges one of them again.
+func unexpire(j *Journal, id string, now time.Time) (incident.AlertRecord, error) {
 	j.intake.mu.Lock()
 	defer j.intake.mu.Unlock()
 	if err := j.commit(); err != nil {

@@ -138,6 +138,20 @@ func (j *Journal) Rejudge(id string, auth evidence.Auth) (incident.AlertRecord, 
 	})
 }
 
+// Unexpire judges alerts again that were too old when they were read, by a clock that was ahead then
+// and was set back since: their minutes may still be there. It reports whether one may trigger.
+func (j *Journal) Unexpire() (changed bool, err error) {
+	now := j.now().UTC().Round(0)
+	for _, id := range readAhead(j, now) {
+		rec, err := unexpire(j, id, now)
+		if err != nil {
+			return changed, fmt.Errorf("judge alert %.12s again: %w", id, err)
+		}
+		changed = changed || rec.What == ""
+	}
+	return changed, nil
+}
+
 // Drop puts an alert in quarantine away; that it was there stays known.
 func (j *Journal) Drop(id string) error {
 	_, err := j.rejudge(id, true, func(rec incident.AlertRecord) incident.AlertRecord {
