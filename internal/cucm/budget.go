@@ -97,7 +97,7 @@ func (b *budget) wait(ctx context.Context) error {
 	b.mu.Lock()
 	oldest := b.last[b.next]
 	b.mu.Unlock()
-	if err := sleep(ctx, time.Until(oldest.Add(aMinute))); err != nil {
+	if err := sleep(ctx, min(time.Until(oldest.Add(aMinute)), aMinute)); err != nil {
 		return err
 	}
 	b.mu.Lock()

@@ -92,3 +92,15 @@ func TestBudgetKept(t *testing.T) {
 		}
 	})
 }
+
+// TestBudgetSetBack: calls that an earlier process made hold nobody up for longer than a minute when the
+// clock is set back after the start.
+func TestBudgetSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBudget(2), time.Now()
+		b.last[0] = began.Add(24 * time.Hour)
+		if err := b.wait(t.Context()); err != nil || time.Since(began) > aMinute {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}

@@ -119,6 +119,10 @@ func (h *Heartbeats) Report(r *status.Report) {
 	now := time.Now().Round(0)
 	for _, b := range h.list {
 		s := h.last[b.Name]
+		if s.Began.After(now) { // by a clock that was ahead
+			s.Began = now.UTC()
+			h.last[b.Name] = s
+		}
 		from := s.Last
 		if from.IsZero() {
 			from = s.Began

@@ -320,3 +320,25 @@ func TestHeartbeats(t *testing.T) {
 		missing(true)
 	})
 }
+
+// TestHeartbeatOfTheFuture: one that was configured while the clock was years ahead, and never came, is
+// missed nevertheless.
+func TestHeartbeatOfTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &Heartbeats{File: filepath.Join(t.TempDir(), "heartbeats.json")}
+		if err := h.Configure([]Heartbeat{{Name: "daily", Match: regexp.MustCompile("x"), Every: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		h.Up(true)
+		h.last["daily"] = beat{Began: time.Now().Add(26280 * time.Hour)}
+		var r status.Report
+		for range 5 {
+			r = status.Report{}
+			h.Report(&r)
+			time.Sleep(20 * time.Minute)
+		}
+		if len(r.Problems) != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+}

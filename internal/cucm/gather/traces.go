@@ -15,6 +15,7 @@ import (
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/incident/material"
+	"rtmtgrab/internal/leap"
 )
 
 // How often the traces of a node are fetched, and how long is waited before the next time:
@@ -54,15 +55,21 @@ func (j *job) traces(ctx context.Context, e Entry) {
 	}
 }
 
-// sleepUntil waits for a moment; false: the context ended.
+// sleepUntil waits for a moment, however the clock is set meanwhile; false: the context ended.
 func (g *Gatherer) sleepUntil(ctx context.Context, at time.Time) bool {
-	t := time.NewTimer(at.Sub(g.now()))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
+	for end := leap.Until(g.now(), at); ; {
+		now := g.now()
+		left := min(at.Sub(now), end.Sub(now))
+		t := time.NewTimer(min(left, time.Minute))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		}
+		if left <= time.Minute {
+			return ctx.Err() == nil
+		}
 	}
 }
 

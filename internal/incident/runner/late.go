@@ -96,8 +96,9 @@ func (l latecomer) one(ctx context.Context, q material.Queued) (wait time.Durati
 		return 0, err // whoever works at it seals it too
 	}
 	now, pace := l.now(), l.Policy().Late
-	if due := LateDue(pace, q, in); now.Before(due) && !q.Last.After(now.Add(quietOf(pace))) { // else a clock was set back
-		return due.Sub(now), nil
+	wait = LateDue(pace, q, in).Sub(now)
+	if most := max(lateMost, cmp.Or(pace.Apart, lateApart)); wait > 0 && wait <= most && !q.Last.After(now.Add(quietOf(pace))) { // else a clock was set back
+		return wait, nil
 	}
 	if l.lacksRoom(q, in) {
 		return lookEvery, nil

@@ -344,3 +344,31 @@ func lateAndDie(t *testing.T, dir string, kill int64, devices ...string) (killed
 	time.Sleep(20 * time.Minute)
 	return n.Load() >= kill
 }
+
+// TestLateAfterAClockThatWasAhead: a further revision that was sealed while the clock was years ahead does
+// not put the next one off for years.
+func TestLateAfterAClockThatWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, incidenttest.FastStore(t, t.TempDir()))
+		j := b.journal()
+		stop := b.watch(j)
+		defer stop()
+		b.alertNow(j, "n1", 1)
+		time.Sleep(10 * time.Minute)
+		b.bring("SEP001122334455", "one")
+		time.Sleep(time.Hour)
+		in, _ := b.sealedOnly()
+		if len(in.Revisions) != 2 {
+			t.Fatalf("%+v", in.Revisions)
+		}
+		in.Revisions[1].Sealed = time.Now().Add(26280 * time.Hour).UTC()
+		if err := b.st.Save(in); err != nil {
+			t.Fatal(err)
+		}
+		b.bring("SEP001122334466", "two")
+		time.Sleep(time.Hour)
+		if in, _ = b.sealedOnly(); len(in.Revisions) != 3 {
+			t.Errorf("%+v", in.Revisions)
+		}
+	})
+}
