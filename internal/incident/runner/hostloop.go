@@ -117,6 +117,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return true
 		}
 		began, had := u.r.now(), h.bytes()
+		due = h.sooner(due, began, w)
 		err := h.pass(ctx, w, evidence.Later(deadline, evidence.Later(fair, due).Add(reachLeast)))
 		now := u.r.now()
 		if h.bytes() > had { // patience bounds reaching a host, not copying
@@ -130,7 +131,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			switch wait = roomEvery; {
 			case u.room.copyFull(err, func() bool { return now.After(deadline) && u.waitedEnough() }):
 			case began.Before(due):
-				wait = h.untilNext(due.Sub(now)) // the rest is held until then
+				wait = h.untilNext(due.Sub(now), w) // the rest is held until then
 			case more == 0 || h.bytes() == had:
 				return true // with what fitted
 			default: // others may need less than their share
@@ -151,7 +152,7 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 			return true
 		default:
 			u.room.back()
-			wait, fair, backoff = h.untilNext(due.Sub(now)), now, backoffFirst
+			wait, fair, backoff = h.untilNext(due.Sub(now), w), now, backoffFirst
 		}
 		if !u.r.working.naps.rest(ctx, u.key, wait, changed) {
 			return false
@@ -173,13 +174,29 @@ func (h *hostRun) due(now time.Time, w evidence.Window) time.Time {
 	return due
 }
 
+// sooner is when the last pass may begin by a clock that was behind and may have been set right since.
+func (h *hostRun) sooner(due, now time.Time, w evidence.Window) time.Time {
+	if h.behind(due.Sub(now), w) {
+		return evidence.Earlier(due, h.due(now, w))
+	}
+	return due
+}
+
+// behind reports whether the window's end is so far that the clock must be behind the alert's.
+func (h *hostRun) behind(left time.Duration, w evidence.Window) bool {
+	return h.run.inc.Kind == incident.KindAlert && left > w.Until.Sub(w.Since)+h.run.terms.settle
+}
+
 // untilNext is how long to wait for the next pass when the last one is due in so
 // long. A host whose logs may wrap before that is looked at in between: files that
-// came to be are held then, and copied, before they go.
-func (h *hostRun) untilNext(due time.Duration) time.Duration {
+// came to be are held then, and copied, before they go. So is any while the clock is behind.
+func (h *hostRun) untilNext(due time.Duration, w evidence.Window) time.Duration {
 	h.run.mu.Lock()
 	defer h.run.mu.Unlock()
 	wait := due
+	if h.behind(due, w) {
+		wait = min(wait, time.Minute)
+	}
 	for _, f := range h.state.Result.Files {
 		if depth := time.Duration(f.DepthS) * time.Second; f.Overwritten != nil && depth < 2*due { // nil: it has not wrapped yet
 			wait = min(wait, max(depth/3, tailLeast))

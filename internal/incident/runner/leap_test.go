@@ -81,3 +81,29 @@ func TestLeapKeepsWhatIsOld(t *testing.T) {
 		t.Error("it stays")
 	}
 }
+
+// TestClockSetRightAfterTheStart: an incident that is taken up while the clock is not set yet, as after the
+// start of a machine without one of its own, waits for its window's end once that is set, and not for the
+// year of its alert.
+func TestClockSetRightAfterTheStart(t *testing.T) {
+	now := time.Now()
+	w := evidence.NewWindow(now.Add(-15*time.Minute), now.Add(5*time.Minute))
+	h := &hostRun{run: &run{inc: incident.Incident{Kind: incident.KindAlert}, terms: terms{settle: 2 * time.Second}}}
+	const wrong = -56 * 365 * 24 * time.Hour
+	due := h.due(leaptest.Leapt(now, wrong), w)
+	if wait := h.untilNext(due.Sub(leaptest.Leapt(now, wrong)), w); wait > time.Minute {
+		t.Errorf("it looks at its clock in %v", wait)
+	}
+	later := now.Add(time.Minute)
+	due = h.sooner(due, leaptest.Leapt(later, wrong), w)
+	if left := due.Sub(later); left > 2*time.Hour || left < time.Hour {
+		t.Errorf("while the clock is wrong %v are left", left)
+	}
+	due = h.sooner(due, later, w)
+	if left := due.Sub(later); left != 4*time.Minute+2*time.Second {
+		t.Errorf("once it is right %v are left", left)
+	}
+	if due = h.sooner(due, leaptest.Leapt(later.Add(time.Minute), wrong), w); due.Sub(later) != 4*time.Minute+2*time.Second {
+		t.Errorf("when it is wrong again %v are left", due.Sub(later))
+	}
+}
