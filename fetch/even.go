@@ -16,6 +16,7 @@ type evenClock struct {
 	now  func() time.Time // this machine's clock; nil is time.Now
 	skew time.Duration    // by how much that is ahead of the grab's, for it was set since
 	at   time.Time        // a reading up to which skew is right; zero: none yet
+	from time.Time        // where the window begins
 }
 
 func (c *evenClock) read() time.Time {
@@ -56,6 +57,10 @@ func (c *evenClock) follow(was, is logset.Clock) logset.Clock {
 	apart := func(ahead time.Duration) bool {
 		return (is.Offset + ahead - was.Offset).Abs() > leastLeap+was.Doubt+is.Doubt
 	}
+	if c.behind(now, by) {
+		c.at = now
+		return is
+	}
 	if by < 0 || was.Known && is.Known && by > 0 && apart(0) && !apart(by) {
 		c.skew += by
 		if is.Known {
@@ -64,6 +69,15 @@ func (c *evenClock) follow(was, is logset.Clock) logset.Clock {
 	}
 	c.at = now
 	return is
+}
+
+// mostAhead is how far after its reading an alert's time may be.
+const mostAhead = time.Hour
+
+// behind reports whether the grab's clock was behind until a leap, for the window was still to come by
+// it, as before the clock is set for the first time: then the grab goes by the new time.
+func (c *evenClock) behind(now time.Time, by time.Duration) bool {
+	return by > mostAhead && c.from.After(c.of(now).Round(0).Add(mostAhead-by))
 }
 
 // lookAtClock finds out what a leap of this machine's clock was since the pass before. Where the
@@ -78,7 +92,12 @@ func lookAtClock(ctx context.Context, conn hostconn.Conn, g *Grab) {
 			is = logset.Clock{Offset: offset, Doubt: doubt, Known: true}
 		}
 	}
-	if is = g.follow(was, is); is.Known {
+	anew := g.behind(g.read(), g.leapt(g.read()))
+	switch is = g.follow(was, is); {
+	case is.Known && anew:
+		g.store.state.Clock = nil
+		g.store.state.setClock(is, g.clock())
+	case is.Known:
 		g.store.state.compareClock(was, is, g.clock())
 	}
 }

@@ -18,6 +18,32 @@ func (c clocked) MeasureClock(context.Context) (offset, doubt time.Duration, err
 	return c.Offset, 50 * time.Millisecond, nil
 }
 
+// TestSetForTheFirstTime: a grab that begins before the clock is set for the first time goes by the right
+// time once it is.
+func TestSetForTheFirstTime(t *testing.T) {
+	for _, redial := range []bool{false, true} {
+		w := fetchtest.NewWorld(t)
+		w.Put("network_log", w.Text(5*time.Minute, 0), 0)
+		const wrong = 20 * 365 * 24 * time.Hour
+		conn := clocked{&conntest.Local{Offset: wrong}}
+		g := newGrab(t, w.Dir, conn)
+		base, now, by := time.Now(), time.Duration(0), -wrong
+		g.now = func() time.Time { return leaptest.Leapt(base.Add(now), by) }
+		asked := evidence.NewWindow(w.Now.Add(-time.Minute), w.Now.Add(20*time.Second))
+		g.Pass(t.Context(), asked, nil)
+		by, conn.Offset, now = 0, 0, 30*time.Second
+		if redial {
+			g.holder.Drop(true)
+		}
+		w.Grow("network_log", w.Text(0, -25*time.Second), -25*time.Second)
+		row, err := g.Pass(t.Context(), asked, nil)
+		if err != nil || row.Coverage != evidence.Complete || len(row.ClockSteps) != 0 || *row.ClockOffsetMS != 0 {
+			t.Errorf("another line %v: %v, %s, clock %d ms, steps %+v, %+v", redial, err, row.Coverage, *row.ClockOffsetMS, row.ClockSteps, row.Files)
+		}
+		w.Honest(row, asked, func(family string) string { return slice(t, g, family) })
+	}
+}
+
 // TestOwnLeap: when this machine's clock is set in the middle of a grab, or the machine sleeps, no
 // minute counts as read that had not come yet, and in the end the window is whole.
 func TestOwnLeap(t *testing.T) {

@@ -24,6 +24,7 @@ func (g *Grab) pass(ctx context.Context, asked evidence.Window, onHeld func(at t
 	conn := g.holder.Conn()
 	defer context.AfterFunc(ctx, func() { conn.Close(true) })()
 
+	g.from = asked.Since
 	lookAtClock(ctx, conn, g)
 	clock := g.measure(ctx)
 	defer func() {
