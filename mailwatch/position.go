@@ -55,7 +55,7 @@ func (p *position) begin(s *session, box *imap.SelectData, catchUp time.Duration
 	case !p.have:
 		since = time.Now().UTC().Add(-max(0, catchUp))
 	case p.cur.UIDValidity != box.UIDValidity, box.UIDNext != 0 && p.cur.UID >= uint32(box.UIDNext):
-		since = p.cur.LastInternal.Add(-24 * time.Hour)
+		since = p.lastInternal(time.Now().UTC()).Add(-24 * time.Hour)
 		log.Warn("mailbox was renumbered (UIDVALIDITY changed); reading its last day again", "was", p.cur.UIDValidity, "is", box.UIDValidity, "since", since)
 	default:
 		return nil
@@ -87,13 +87,22 @@ func (p *position) tooOld(m meta) bool {
 // pass moves the cursor past a mail.
 func (p *position) pass(m meta) {
 	p.cur.UID = m.uid
+	now := time.Now().UTC()
 	internal := m.internal
-	if now := time.Now().UTC(); internal.After(now) {
+	if internal.After(now) {
 		internal = now
 	}
-	if internal.After(p.cur.LastInternal) {
+	if internal.After(p.cur.LastInternal) || p.cur.LastInternal.After(now) {
 		p.cur.LastInternal, p.cur.Began = internal.Round(0), false
 	}
+}
+
+// lastInternal is Cursor.LastInternal, which is of the future if the clock was ahead at the first start.
+func (p *position) lastInternal(now time.Time) time.Time {
+	if last := p.cur.LastInternal; last.Before(now) {
+		return last
+	}
+	return now
 }
 
 // back goes back to where mails come again.
