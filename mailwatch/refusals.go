@@ -10,16 +10,16 @@ import (
 
 var errRefusedBefore = errors.New("the password was refused before, and server, user and password are unchanged since")
 
-// known is by what a refused login is remembered; zero: it is none by a password.
-func (s *Server) known() denied.Login {
-	if s.Token != nil || s.Password == nil {
+// known is by what a refused login is remembered; zero: it is none by a password, or nobody remembers.
+func (w *Watcher) known() denied.Login {
+	if w.Refused == nil || w.Token != nil || w.Password == nil {
 		return denied.Login{}
 	}
-	secret, err := s.Password()
+	secret, err := w.Password()
 	if err != nil {
 		return denied.Login{}
 	}
-	return denied.LoginOf(s.Addr, s.User, s.Login, secret)
+	return denied.LoginOf(w.Addr, w.TLS, w.User, w.Login, secret)
 }
 
 // heldBack waits before the first attempt of a watcher whose password was refused by the one before,

@@ -18,7 +18,7 @@ func (s *Server) known(secret string) denied.Login {
 	if s.User == "" || s.Token != nil {
 		return denied.Login{}
 	}
-	return denied.LoginOf(s.Addr, s.User, secret)
+	return denied.LoginOf(s.Addr, s.TLS, s.User, secret)
 }
 
 // remember takes down how a login ended.
