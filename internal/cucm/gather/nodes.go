@@ -49,7 +49,7 @@ func (j *job) rowName(cluster, node string) string {
 			}
 		}
 	}
-	long := strings.TrimRight(node+"."+notInNames.ReplaceAllString(cluster, "-"), ".")
+	long := strings.TrimRight(node+"-"+notInNames.ReplaceAllString(cluster, "-"), ".")
 	for _, name := range []string{node, long} {
 		if of, taken := j.rows[strings.ToLower(name)]; !taken || of == cluster {
 			j.rows[strings.ToLower(name)] = cluster
