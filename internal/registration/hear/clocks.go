@@ -12,9 +12,9 @@ import (
 // compareClocks finds how far each node's clock is ahead of the wire's: no message arrives
 // before it was sent, there and back. Single stamps of an Expressway are off by some ms, so of
 // many the outermost do not count.
-func (h *Heard) compareClocks() {
+func compareClocks(h *Heard) {
 	there, back := map[*cucmlog.Node][]int64{}, map[*cucmlog.Node][]int64{}
-	h.joined(func(a *Arrival, sent, got *logs.Message) {
+	joined(h, func(a *Arrival, sent, got *logs.Message) {
 		h.Joins[a.Node]++
 		there[a.Node] = append(there[a.Node], a.Request.At-h.w.Steady(sent))
 		if got != nil {
@@ -35,13 +35,13 @@ func (h *Heard) compareClocks() {
 			h.Ahead[n] = wire.Median(up) // a clock was set: most of the messages count
 		}
 	}
-	h.uncompared()
-	h.findSet()
+	uncompared(h)
+	findSet(h)
 }
 
 // joined visits the attempts that stand in a node's trace, with the messages beside them on the
 // Expressways; got is nil where the answer is not in both.
-func (h *Heard) joined(visit func(a *Arrival, sent, got *logs.Message)) {
+func joined(h *Heard, visit func(a *Arrival, sent, got *logs.Message)) {
 	for _, line := range h.w.Timelines {
 		for _, at := range line.Attempts {
 			a := h.arrival(at)
@@ -64,9 +64,9 @@ func (h *Heard) joined(visit func(a *Arrival, sent, got *logs.Message)) {
 // message arrives there before it was sent, or its answer is sent after it came. Of such a node
 // what it took and said holds, for that is joined by the messages themselves, and when it did so
 // does not: a record of before would seem to be one of after.
-func (h *Heard) findSet() {
+func findSet(h *Heard) {
 	const slack = 2 * near
-	h.joined(func(a *Arrival, sent, got *logs.Message) {
+	joined(h, func(a *Arrival, sent, got *logs.Message) {
 		if h.w.Stepped(sent.Host) || got != nil && h.w.Stepped(got.Host) {
 			return
 		}
@@ -78,7 +78,7 @@ func (h *Heard) findSet() {
 
 // uncompared lets nodes whose clocks could not be compared have the wire's, if their own offset
 // was measured; else that of the nodes that could be, for the cluster has one NTP source.
-func (h *Heard) uncompared() {
+func uncompared(h *Heard) {
 	var known []int64
 	for n, ahead := range h.Ahead {
 		if n.Offset == nil {
@@ -94,7 +94,7 @@ func (h *Heard) uncompared() {
 
 // timed has an arrival at a node whose clock was set go by the wire: it came when it was sent, and
 // was answered as much later as the node says.
-func (h *Heard) timed(a *Arrival, at *wire.Attempt) *Arrival {
+func timed(h *Heard, a *Arrival, at *wire.Attempt) *Arrival {
 	if !h.Set[a.Node] {
 		return a
 	}

@@ -64,7 +64,7 @@ func Join(w *wire.Wire, r *cucmlog.Records, names []evidence.ClusterPhones) *Hea
 	for _, e := range r.Events {
 		h.events[e.Device] = append(h.events[e.Device], e)
 	}
-	h.compareClocks()
+	compareClocks(h)
 	for _, c := range names {
 		at := c.First
 		if c.State == "certain" {
@@ -140,7 +140,7 @@ func (h *Heard) arrival(at *wire.Attempt) *Arrival {
 	if len(a.Way) == 0 {
 		return nil
 	}
-	return h.timed(a, at)
+	return timed(h, a, at)
 }
 
 // beside are the request as it was seen nearest to CUCM before it came there, and the answer
