@@ -125,8 +125,9 @@ func New(cfg Config) *Cluster {
 	c.ris, c.perf = cfg.Budgets.of(cfg.Cluster + "\x00" + cfg.Publisher)
 	base := soap.Client{Cluster: cfg.Cluster, Roots: cfg.Roots, Pins: cfg.Pins, Proxy: cfg.Proxy, FirstByte: cfg.FirstByte, Clock: c.clocks.note}
 	client, reset := base, base
-	client.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}
-	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override}
+	now := time.Now() // both may be one account
+	client.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override, Before: now}
+	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override, Before: now}
 	c.soap, c.axl = &client, &reset
 	return c
 }
