@@ -2,10 +2,12 @@ package advice
 
 import (
 	"cmp"
+	"context"
 	"errors"
 
 	"rtmtgrab/internal/cucm"
 	"rtmtgrab/internal/ledger"
+	"rtmtgrab/internal/tlsfault"
 )
 
 // The pages of CUCM and of its Serviceability on which things are mended.
@@ -37,14 +39,20 @@ var (
 
 // ForCUCM names the next move after a cluster did not give what it was asked for.
 func ForCUCM(e *cucm.Error) string {
+	if hint := ForTLS(e, "cucm.publisher, or the node's address or aliases in cucm.nodes"); hint != "" {
+		return hint
+	}
 	switch e.Kind {
 	case cucm.KindUnreachable:
+		if tlsfault.Plain(e) {
+			return "what answers there speaks no TLS: check the port of " + e.Address + " (8443 on CUCM)"
+		}
 		if unresolved(e, e.Address) {
 			return "this machine cannot resolve the name: give the node's IP address, in cucm.publisher or as `{name: " + e.Node + ", address: IP}` in cucm.nodes; or set the machine's DNS right"
 		}
 		return "check the address and the port (8443) of " + e.Address + ", the firewall and cucm.proxy; Tomcat of the node must run (CLI: utils service list)"
 	case cucm.KindCertificate:
-		return "compare the certificate with " + pageTomcat + "; then set cucm.ca_file to its authority or to itself, or cucm.pin to its SHA-256 fingerprint. A renewed certificate needs a new pin; nodes need the name in it as address or alias"
+		return "compare the certificate with " + pageTomcat + "; then set cucm.ca_file to its authority or to itself, or cucm.pin to its SHA-256 fingerprint. A renewed certificate needs a new pin" + issuedBy(e)
 	case cucm.KindRefused:
 		account, _ := accountOf(e)
 		return "grab does not try again, because CUCM locks the account. Check " + account + " and the password, and whether it is locked or expired: " + pageUser + " > the user > Edit Credential. Then `grab check`"
@@ -61,6 +69,10 @@ func ForCUCM(e *cucm.Error) string {
 		return rateHint(e.Service)
 	case cucm.KindAnswer:
 		return "something other than CUCM may answer at " + e.Address + ": check the address and cucm.proxy; if it is CUCM, tell us its release and this message"
+	case cucm.KindCanceled:
+		if errors.Is(e, context.DeadlineExceeded) {
+			return e.Address + " is reached and says nothing, or is not reached at all: check the firewall, and whether the node is overloaded (RTMT > System > CPU and Memory)"
+		}
 	case cucm.KindLocal:
 		return "check the file of cucm.password, cucm.proxy, and that this user may write into the store"
 	}

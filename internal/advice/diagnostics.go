@@ -7,11 +7,14 @@ import (
 // ForDiagnostics names the next move after an Expressway's API did not do what it was asked for.
 func ForDiagnostics(e *diagnostics.Error) string {
 	const accounts = "Users > Administrator accounts"
+	if hint := ForTLS(e, "the host's name or address in sites"); hint != "" {
+		return hint
+	}
 	switch e.Kind {
 	case diagnostics.KindUnreachable:
 		return "check diagnostics.port, the firewall to " + e.Address + ", and whether the web interface is on (System > Administration settings)"
 	case diagnostics.KindCertificate:
-		return "compare the certificate with Maintenance > Security > Server certificate; then set diagnostics.ca_file to its authority, or diagnostics.pin to its SHA-256 fingerprint"
+		return "compare the certificate with Maintenance > Security > Server certificate; then set diagnostics.ca_file to its authority, or diagnostics.pin to its SHA-256 fingerprint" + issuedBy(e)
 	case diagnostics.KindRefused:
 		return "grab does not try again, because the appliance bans addresses after failed logins. Check diagnostics.user and its password: " + accounts + ". Then `grab check`"
 	case diagnostics.KindBlocked:

@@ -1,13 +1,14 @@
 package advice
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"strings"
 
 	"rtmtgrab/internal/config"
 	"rtmtgrab/internal/oauth"
+	"rtmtgrab/internal/smtpout"
+	"rtmtgrab/internal/tlsfault"
 	"rtmtgrab/mailwatch"
 )
 
@@ -126,6 +127,9 @@ func tokenCause(m *config.Mail, e *oauth.Error) string {
 	case e.Code != "":
 		return "the token endpoint refuses the request: check mail.oauth"
 	}
+	if hint := ForTLS(e, "mail.oauth.token_url"); hint != "" {
+		return hint
+	}
 	return "this machine must reach " + e.Endpoint + " by https: check the firewall, the proxy (HTTPS_PROXY), mail.oauth.token_url and mail.oauth.ca_file"
 }
 
@@ -144,15 +148,14 @@ func ForMail(m *config.Mail, err error) string {
 	if !ok {
 		return "check mail: in the configuration"
 	}
+	if hint := ForTLS(err, "mail.server"); hint != "" {
+		return hint
+	}
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, name := errors.AsType[x509.HostnameError](err)
-	_, plain := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case authority:
-		return "set mail.ca_file to the CA certificate that signed the server's"
-	case name:
-		return "the certificate is for another name: use that name in mail.server"
-	case plain:
+		return "set mail.ca_file to the CA certificate that signed the server's" + issuedBy(err)
+	case tlsfault.Plain(err):
 		return "this port does not speak TLS: use mail.tls starttls on 143, implicit on 993"
 	}
 	switch e.Stage {
@@ -164,4 +167,20 @@ func ForMail(m *config.Mail, err error) string {
 		return "check mail.user and the password file, then `grab check`; grab tried only once"
 	}
 	return "check mail.mailbox: use a folder name that the server lists"
+}
+
+// ForSMTP names the next move for each stage at which handing a mail in can fail.
+func ForSMTP(e *smtpout.Error) string {
+	if hint := ForTLS(e, "smtp.server"); hint != "" {
+		return hint
+	}
+	switch e.Stage {
+	case smtpout.StageDial:
+		return "check smtp.server and smtp.tls (port 465 is implicit, 587 starttls), and the firewall"
+	case smtpout.StageTLS:
+		return "check smtp.tls (port 465 is implicit, 587 starttls) and the server's certificate (smtp.ca_file)" + issuedBy(e)
+	case smtpout.StageLogin:
+		return "check smtp.user and the password file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
+	}
+	return "check smtp.from and the recipients: the server must let this user send from that address"
 }

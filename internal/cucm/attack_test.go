@@ -120,6 +120,34 @@ func TestAttackMemory(t *testing.T) {
 	}
 }
 
+// A publisher that lists nodes without end has none: each of them would be asked.
+func TestAttackNodes(t *testing.T) {
+	lab, client := hostile(t, cucmlab.Config{})
+	listing := func(names ...string) []byte {
+		rows := ""
+		for _, name := range names {
+			rows += "<listNodeServiceLogsReturn><name>" + name + "</name></listNodeServiceLogsReturn>"
+		}
+		return fmt.Appendf(nil, envelope, "<listNodeServiceLogsResponse>"+rows+"</listNodeServiceLogsResponse>")
+	}
+	var many []string
+	for i := range 20_000 {
+		many = append(many, fmt.Sprintf("n%d.invalid", i))
+	}
+	lab.SetFaults(func(f *cucmlab.Faults) { f.Line = []cucmlab.Line{{Body: listing(many...), Type: "text/xml"}} })
+	c := client()
+	lists, err := c.AskServices(t.Context(), c.Publisher())
+	if e, ok := errors.AsType[*cucm.Error](err); !ok || e.Kind != cucm.KindAnswer || len(lists) > 0 {
+		t.Errorf("%d nodes, %v", len(lists), err)
+	}
+	lab.SetFaults(func(f *cucmlab.Faults) {
+		f.Line = []cucmlab.Line{{Body: listing("cucm01.example.com", "CUCM01.example.com", "cucm02.example.com"), Type: "text/xml"}}
+	})
+	if lists, err := c.AskServices(t.Context(), c.Publisher()); err != nil || len(lists) != 2 {
+		t.Errorf("%+v, %v", lists, err)
+	}
+}
+
 // A file comes byte for byte whatever stands in it, or with an error.
 func TestAttackFiles(t *testing.T) {
 	testrace.Whole(t)

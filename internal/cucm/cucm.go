@@ -12,6 +12,7 @@
 package cucm
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/xml"
@@ -87,6 +88,7 @@ func SameNode(a, b string) bool {
 // A Config says how a cluster is reached.
 type Config struct {
 	Cluster   string // its name, as in its mails' subjects
+	Known     string // the name by which its logins and calls are remembered; empty: Cluster. One for all that are the same machines
 	Publisher string // host:port
 	Nodes     []Node // none: they are found by the publisher
 	User      string
@@ -122,11 +124,13 @@ type Cluster struct {
 // New makes a cluster. Nothing is asked yet.
 func New(cfg Config) *Cluster {
 	c := &Cluster{cfg: cfg, selects: selectPhones}
-	c.ris, c.perf = cfg.Budgets.of(cfg.Cluster + "\x00" + cfg.Publisher)
+	known := cmp.Or(cfg.Known, cfg.Cluster)
+	c.ris, c.perf = cfg.Budgets.of(known + "\x00" + cfg.Publisher)
 	base := soap.Client{Cluster: cfg.Cluster, Roots: cfg.Roots, Pins: cfg.Pins, Proxy: cfg.Proxy, FirstByte: cfg.FirstByte, Clock: c.clocks.note}
 	client, reset := base, base
-	client.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.User, Secret: cfg.Password, Override: cfg.Override}
-	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: cfg.Cluster, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override}
+	now := time.Now() // both may be one account
+	client.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: known, User: cfg.User, Secret: cfg.Password, Override: cfg.Override, Before: now}
+	reset.Login = &ledger.Login{Ledger: cfg.Ledger, Peer: known, User: cfg.ResetUser, Secret: cfg.ResetPassword, Override: cfg.Override, Before: now}
 	c.soap, c.axl = &client, &reset
 	return c
 }

@@ -3,7 +3,9 @@ package cucm
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,9 @@ type catalogue struct {
 	nodes []Services
 	zones map[string]string // of each node, as getTimeZone says it
 }
+
+// maxNodes bounds a cluster: CUCM's have some twenty, and each node costs those who ask it.
+const maxNodes = 100
 
 // catalogueAge is how long it holds.
 const catalogueAge = time.Hour
@@ -99,9 +104,14 @@ func (c *Cluster) AskServices(ctx context.Context, n Node) ([]Services, error) {
 			return err
 		}
 		for _, r := range answer.Return {
-			if name := strings.TrimSpace(r.Name); name != "" {
-				lists = append(lists, Services{Node: name, Service: r.Service, System: r.System})
+			name := strings.TrimSpace(r.Name)
+			if name == "" || slices.ContainsFunc(lists, func(s Services) bool { return strings.EqualFold(s.Node, name) }) {
+				continue
 			}
+			if len(lists) == maxNodes {
+				return fmt.Errorf("more than %d nodes are listed, and no cluster has so many", maxNodes)
+			}
+			lists = append(lists, Services{Node: name, Service: r.Service, System: r.System})
 		}
 		return nil
 	})

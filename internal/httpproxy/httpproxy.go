@@ -21,14 +21,14 @@ type Func = func(*http.Request) (*url.URL, error)
 // (HTTPS_PROXY, NO_PROXY).
 func Of(text func() (string, error)) (Func, error) {
 	if text == nil {
-		return http.ProxyFromEnvironment, nil
+		return Environment, nil
 	}
 	s, err := text()
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("proxy: %w", err)
 	case s == "":
-		return http.ProxyFromEnvironment, nil
+		return Environment, nil
 	case s == "none":
 		return nil, nil
 	}
@@ -36,8 +36,22 @@ func Of(text func() (string, error)) (Func, error) {
 	if err != nil || u.Host == "" {
 		return nil, errors.New("proxy: this is not a URL (not shown, as it may hold a password)")
 	}
+	learn(u)
+	return http.ProxyURL(u), nil
+}
+
+// Environment is a Func: what the environment says (HTTPS_PROXY, NO_PROXY).
+func Environment(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if u != nil {
+		learn(u)
+	}
+	return u, err
+}
+
+// learn lets a proxy's password be hidden in what anybody says: the proxy may quote it.
+func learn(u *url.URL) {
 	if p, ok := u.User.Password(); ok {
 		redact.Add(p)
 	}
-	return http.ProxyURL(u), nil
 }

@@ -130,6 +130,9 @@ func (l *Ledger) begin(peer, user, password string) (Row, error) {
 	}
 	if before.Secret != "" && before.of(password) {
 		row.Refused, row.Node, row.Open = before.Refused, before.Node, before.Open+1
+		if before.Refused {
+			row.At = before.At // until this one was refused too
+		}
 	}
 	return row, file.Save(row)
 }

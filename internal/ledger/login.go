@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"rtmtgrab/internal/redact"
 )
@@ -19,6 +20,9 @@ type Login struct {
 	User     string
 	Secret   func() (string, error)
 	Override bool // a person has it made, whatever was refused before: once
+	// Before is until when a refusal counts as before; zero: always. Logins of one user that a person
+	// has made together need one for all, that of them one is made.
+	Before time.Time
 
 	once  sync.Once
 	front chan struct{} // requests that are waited for: one without an answer
@@ -127,16 +131,20 @@ func (l *Login) allowed(password string) error {
 	if refused != nil && same && l.stillRefused() {
 		return refused
 	}
-	if l.Ledger == nil || l.Override {
+	if l.Ledger == nil {
 		return nil
 	}
-	if b := l.Ledger.Refusal(l.Peer, l.User, password); b != nil {
+	if b := l.Ledger.Refusal(l.Peer, l.User, password); b != nil && !l.overrides(b) {
 		l.mu.Lock()
 		l.good = ""
 		l.mu.Unlock()
 		return b
 	}
 	return nil
+}
+
+func (l *Login) overrides(b *BlockedError) bool {
+	return l.Override && (b.Damage != nil || l.Before.IsZero() || b.Row.At.Before(l.Before))
 }
 
 // stillRefused reports whether nobody has lifted this process's refusal: then its file is

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"rtmtgrab/internal/httpproxy"
 	"rtmtgrab/internal/loopback"
 	"rtmtgrab/internal/redact"
 )
@@ -30,7 +31,7 @@ func newClient(roots *x509.CertPool) *http.Client {
 		Timeout:       requestLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
+			Proxy:                  httpproxy.Environment,
 			DialContext:            (&net.Dialer{Timeout: 15 * time.Second}).DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    15 * time.Second,

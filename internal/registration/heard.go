@@ -164,7 +164,7 @@ func (t *told) withCUCM(h *hear.Heard, x *wire.Txn, hops []Hop) []Hop {
 			if m.Answer {
 				what = strings.TrimSpace(fmt.Sprintf("answers %d %s", m.Code, m.Phrase))
 			}
-			add(h.Time(m.Node, m.At), what, m.Node, m.Where)
+			add(a.TimeOf(h, m), what, m.Node, m.Where)
 		}
 	}
 	from, until := t.spell(x)

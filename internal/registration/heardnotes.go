@@ -31,6 +31,8 @@ func heardNotes(o Options, h *hear.Heard, all []told) []string {
 			out = append(out, fmt.Sprintf("The SDL trace of %s shows no SIP messages: SIP Call Processing Trace is off there, or nothing came. What its alarms say is joined by device and time.", node.Name))
 		case node.SIP && h.Joins[node] == 0:
 			out = append(out, fmt.Sprintf("No REGISTER in the SDL trace of %s is one of these logs: its clock was not compared with the Expressways'.", node.Name))
+		case h.Set[node]:
+			out = append(out, fmt.Sprintf("The clock of %s was set within its trace: REGISTERs stand there before they were sent, or were answered after the answers had come. What it took and answered counts; its alarms, and when it did anything, do not.", node.Name))
 		}
 	}
 	for i, s := range h.Scans {

@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/http"
 	"reflect"
+	"strings"
 )
 
 // Certificate reports whether the peer's certificate is not believed.
@@ -40,4 +42,21 @@ func OurCertificate(err error) bool {
 	const first, last, unknownAuthority, required = 42, 46, 48, 116 // bad_certificate to certificate_unknown
 	n, ok := Alert(err)
 	return ok && (n >= first && n <= last || n == unknownAuthority || n == required)
+}
+
+// Old reports whether the peer knows only versions of TLS that are not safe any more.
+func Old(err error) bool {
+	const protocolVersion, insufficientSecurity = 70, 71
+	if n, ok := Alert(err); ok {
+		return n == protocolVersion || n == insufficientSecurity
+	}
+	// A server of before 2018 does not know that we would break off, and names its own version:
+	// of that crypto/tls has no type.
+	return err != nil && strings.Contains(err.Error(), "tls: server selected unsupported protocol version")
+}
+
+// Plain reports whether what answers speaks no TLS.
+func Plain(err error) bool {
+	_, record := errors.AsType[tls.RecordHeaderError](err)
+	return record || errors.Is(err, http.ErrSchemeMismatch)
 }

@@ -31,13 +31,24 @@ func ResetCluster(cfg *config.Config, u *config.CUCM) (*cucm.Cluster, error) {
 	return cucmOf(cfg, u, false, nil)
 }
 
+// knownAs is the cluster of the first entry with this publisher: entries of one publisher are one
+// account to CUCM, which locks it for what all of them get wrong, and one to its limits.
+func knownAs(cfg *config.Config, u *config.CUCM) string {
+	for i := range cfg.CUCM {
+		if cfg.CUCM[i].Publisher == u.Publisher {
+			return cfg.CUCM[i].Cluster
+		}
+	}
+	return u.Cluster
+}
+
 func cucmOf(cfg *config.Config, u *config.CUCM, override bool, b *cucm.Budgets) (*cucm.Cluster, error) {
 	roots, err := u.Roots()
 	if err != nil {
 		return nil, fmt.Errorf("cucm %s: %w", u.Cluster, err)
 	}
 	c := cucm.Config{Cluster: u.Cluster, Publisher: u.Publisher, User: u.User, Password: u.Password.Read, Roots: roots, Pins: u.Pinned(), Zone: u.TimeZone,
-		Ledger: CUCMLedger(cfg), Override: override, Budgets: b}
+		Known: knownAs(cfg, u), Ledger: CUCMLedger(cfg), Override: override, Budgets: b}
 	for _, n := range u.Nodes {
 		c.Nodes = append(c.Nodes, cucm.Node{Name: n.Name, Address: n.Address, Aliases: n.Aliases})
 	}

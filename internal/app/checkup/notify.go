@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/collector/notify"
 	"rtmtgrab/internal/collector/notify/channel"
 	"rtmtgrab/internal/proof"
@@ -41,17 +42,8 @@ func (c *Checkup) notices(ctx context.Context) {
 
 // noticeHint names the next move for a way of notices that failed.
 func noticeHint(err error) string {
-	e, ok := errors.AsType[*smtpout.Error](err)
-	if !ok {
-		return "check notify: in the configuration; docs/notices.md says what each channel needs"
+	if e, ok := errors.AsType[*smtpout.Error](err); ok {
+		return advice.ForSMTP(e)
 	}
-	switch e.Stage {
-	case smtpout.StageDial:
-		return "check smtp.server and smtp.tls (port 465 is implicit, 587 starttls), and the firewall"
-	case smtpout.StageTLS:
-		return "check smtp.tls (port 465 is implicit, 587 starttls) and the server's certificate (smtp.ca_file)"
-	case smtpout.StageLogin:
-		return "check smtp.user and the password file; with Microsoft 365, whether SMTP AUTH is allowed for the mailbox"
-	}
-	return "check smtp.from and the recipients: the server must let this user send from that address"
+	return advice.ForWebhook(err)
 }

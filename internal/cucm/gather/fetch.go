@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
-	"strings"
 	"time"
 
 	"rtmtgrab/internal/atomicfile"
@@ -32,11 +30,12 @@ func (f *fetching) kind(ctx context.Context, kind string) (file evidence.File, i
 		return file, nil, nil // one node of a cluster has it
 	}
 	folder := material.Of(f.g.Store, f.key)
-	out, err := folder.Create(path.Join("cucm", f.node.Name, cutName[kind]))
+	name := "cucm/" + f.name + "/" + cutName[kind] // not cleaned: a name that leads elsewhere is refused
+	out, err := folder.Create(name)
 	if err != nil {
 		return lostFile(kind, f.asked, err), nil, err
 	}
-	file = evidence.File{Family: kind, Path: path.Join("cucm", f.node.Name, cutName[kind]), Sources: []evidence.Source{}}
+	file = evidence.File{Family: kind, Path: name, Sources: []evidence.Source{}}
 	var parts []cucmtrace.Part
 	for _, l := range listed {
 		part, whole, source, failed := f.file(ctx, kind, l, out)
@@ -278,7 +277,7 @@ func (p *paced) Read(b []byte) (int, error) {
 
 // keep keeps a file whole.
 func (f *fetching) keep(l cucm.File, s *spooled) (material.Incoming, error) {
-	w, err := material.Of(f.g.Store, f.key).Create(strings.Join([]string{"cucm", f.node.Name, "whole", l.Name}, "/"))
+	w, err := material.Of(f.g.Store, f.key).Create("cucm/" + f.name + "/whole/" + l.Name)
 	if err != nil {
 		return material.Incoming{}, err
 	}

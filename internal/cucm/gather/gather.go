@@ -93,7 +93,8 @@ type job struct {
 
 	mu     sync.Mutex // guards what follows, and the files
 	state  state
-	untold bool // there was no room for what is known of phones
+	untold bool              // there was no room for what is known of phones
+	rows   map[string]string // rowName's: in small letters, and whose they are
 }
 
 // Logs are an incident's, when they are complete.

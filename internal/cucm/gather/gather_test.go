@@ -54,16 +54,25 @@ func newBench(t *testing.T, cfg cucmlab.Config) *bench {
 	if err := store.Save(b.in); err != nil {
 		t.Fatal(err)
 	}
+	b.entry = b.client("Main")
+	b.entry.Traces = false
+	return b
+}
+
+// client is an entry with a client of the laboratory, as a cluster of that name.
+func (b *bench) client(cluster string, change ...func(*cucm.Config)) Entry {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(lab.CAPEM())
-	account := lab.Account(cucmlab.RoleRealtime)
-	c := cucm.Config{Cluster: "Main", Publisher: lab.Nodes()[0].Addr(), User: account.User, Password: func() (string, error) { return account.Password, nil },
+	roots.AppendCertsFromPEM(b.lab.CAPEM())
+	account := b.lab.Account(cucmlab.RoleRealtime)
+	c := cucm.Config{Cluster: cluster, Publisher: b.lab.Nodes()[0].Addr(), User: account.User, Password: func() (string, error) { return account.Password, nil },
 		Roots: roots, Proxy: func() (string, error) { return "none", nil }}
-	for _, n := range lab.Nodes() {
+	for _, n := range b.lab.Nodes() {
 		c.Nodes = append(c.Nodes, cucm.Node{Name: n.Name(), Address: n.Addr(), Aliases: []string{n.FQDN}})
 	}
-	b.entry = Entry{Cluster: cucm.New(c), Names: true, Max: 1 << 30}
-	return b
+	for _, do := range change {
+		do(&c)
+	}
+	return Entry{Cluster: cucm.New(c), Names: true, Traces: true, Max: 1 << 30}
 }
 
 // gatherer is one that a process would have.

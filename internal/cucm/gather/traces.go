@@ -33,21 +33,17 @@ func (j *job) traces(ctx context.Context, e Entry) {
 	if j.answered(cluster).Traced || !j.g.sleepUntil(ctx, j.logs().Asked.Until.Add(e.Settle)) {
 		return
 	}
-	nodes, err := e.Cluster.Nodes(ctx)
+	nodes := j.nodes(ctx, e)
 	if ctx.Err() != nil {
 		return
-	}
-	if err != nil {
-		p := e.Cluster.Publisher()
-		j.g.log().Warn("no traces: the nodes of a CUCM cluster are not known", "incident", j.in.ID, "cluster", cluster, "err", err)
-		j.add(cluster, []evidence.CUCMNode{lostNode(p, j.logs().Asked, err)}, nil)
-		nodes = nil
 	}
 	var budget atomic.Int64
 	budget.Store(e.Max)
 	var wg sync.WaitGroup
 	for _, n := range j.concerned(cluster, nodes) {
-		wg.Go(func() { (&fetching{job: j, entry: e, node: n, left: &budget, asked: j.logs().Asked}).all(ctx) })
+		wg.Go(func() {
+			(&fetching{job: j, entry: e, node: n, name: j.rowName(cluster, n.Name), left: &budget, asked: j.logs().Asked}).all(ctx)
+		})
 	}
 	wg.Wait()
 	if ctx.Err() == nil {
@@ -108,6 +104,7 @@ type fetching struct {
 	*job
 	entry Entry
 	node  cucm.Node
+	name  string        // in the bundle
 	left  *atomic.Int64 // bytes that the incident may still take
 	took  int64         // of these, by the look that is under way
 
@@ -178,7 +175,7 @@ func (f *fetching) once(ctx context.Context) (row evidence.CUCMNode, files []mat
 		}
 	}
 	ahead, measured = f.ahead, f.clocked
-	row = evidence.CUCMNode{Node: f.node.Name, Address: f.node.Address, Files: []evidence.File{}}
+	row = evidence.CUCMNode{Node: f.name, Address: f.node.Address, Files: []evidence.File{}}
 	if measured {
 		ms := ahead.Milliseconds()
 		row.ClockOffsetMS = &ms

@@ -33,6 +33,10 @@ func unreached(err error, o hub.Options) (detail, hint string) {
 		return detail, "look at fleet.proxy, or HTTPS_PROXY: the proxy has to pass CONNECT on to the hub's port"
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return "the server speaks no TLS", "give it a certificate: a collector sends nothing in the clear; grab hub init makes one"
+	case tlsfault.Old(err):
+		return "the server knows no TLS of 1.2 or later", "update it: what is older is not safe"
+	case isTimeout(err):
+		return "no answer in time: " + detail, "see that the server runs and is not overloaded, and that a firewall lets what it sends through"
 	case tlsAlert(err):
 		return "the server breaks off TLS: " + detail, "if it wants a client's certificate, set fleet.certificate to one that it knows"
 	}
@@ -86,4 +90,9 @@ func certificate(err error) (detail, hint string) {
 func tlsAlert(err error) bool {
 	_, ok := tlsfault.Alert(err)
 	return ok || errors.Is(err, nats.ErrTLS)
+}
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }

@@ -272,15 +272,19 @@ func (r *Records) node(name string) *Node {
 	return n
 }
 
-// Same reports whether two names are of one node: a short name is that of the FQDN.
-func Same(a, b string) bool { return strings.EqualFold(short(a), short(b)) }
-
-func short(name string) string {
-	if name == "" || name[0] >= '0' && name[0] <= '9' {
-		return name
+// Same reports whether two names are of one node: they are equal, or one is the first label of the
+// other. Nodes of two domains may both be called cucm01.
+func Same(a, b string) bool {
+	a, b = strings.ToLower(strings.TrimSuffix(a, ".")), strings.ToLower(strings.TrimSuffix(b, "."))
+	if a == b {
+		return true
 	}
-	s, _, _ := strings.Cut(name, ".")
-	return s
+	return isShort(a) && strings.HasPrefix(b, a+".") || isShort(b) && strings.HasPrefix(a, b+".")
+}
+
+// isShort: a name of one label, and no part of an address.
+func isShort(name string) bool {
+	return name != "" && (name[0] < '0' || name[0] > '9') && !strings.Contains(name, ".")
 }
 
 // once drops alarms that two logs of a node tell, or one of them twice.

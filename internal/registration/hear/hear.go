@@ -29,6 +29,7 @@ type Heard struct {
 	w     *wire.Wire
 	Ahead map[*cucmlog.Node]int64 // by how much a node's clock is ahead of the wire's, as joined messages show
 	Joins map[*cucmlog.Node]int   // from how many; none: its clock was not compared
+	Set   map[*cucmlog.Node]bool  // its clock was set within its traces: no time of its is compared
 
 	messages map[callSeq][]*cucmlog.Message
 	calls    map[string][]*cucmlog.Message
@@ -50,7 +51,7 @@ type said struct {
 
 // Join joins them. names are what CUCM said of phones when it was asked.
 func Join(w *wire.Wire, r *cucmlog.Records, names []evidence.ClusterPhones) *Heard {
-	h := &Heard{Records: r, w: w, Ahead: map[*cucmlog.Node]int64{}, Joins: map[*cucmlog.Node]int{}, messages: map[callSeq][]*cucmlog.Message{},
+	h := &Heard{Records: r, w: w, Ahead: map[*cucmlog.Node]int64{}, Joins: map[*cucmlog.Node]int{}, Set: map[*cucmlog.Node]bool{}, messages: map[callSeq][]*cucmlog.Message{},
 		calls: map[string][]*cucmlog.Message{}, byDevice: map[string][]string{}, events: map[string][]*cucmlog.Event{}, phones: map[string]*said{}}
 	for _, m := range r.Messages {
 		k := callSeq{m.Call, m.CSeq}
@@ -63,7 +64,7 @@ func Join(w *wire.Wire, r *cucmlog.Records, names []evidence.ClusterPhones) *Hea
 	for _, e := range r.Events {
 		h.events[e.Device] = append(h.events[e.Device], e)
 	}
-	h.compareClocks()
+	compareClocks(h)
 	for _, c := range names {
 		at := c.First
 		if c.State == "certain" {
@@ -139,46 +140,7 @@ func (h *Heard) arrival(at *wire.Attempt) *Arrival {
 	if len(a.Way) == 0 {
 		return nil
 	}
-	return a
-}
-
-// compareClocks finds how far each node's clock is ahead of the wire's: no message arrives
-// before it was sent, there and back. Single stamps of an Expressway are off by some ms, so of
-// many the outermost do not count.
-func (h *Heard) compareClocks() {
-	there, back := map[*cucmlog.Node][]int64{}, map[*cucmlog.Node][]int64{}
-	for _, line := range h.w.Timelines {
-		for _, at := range line.Attempts {
-			a := h.arrival(at)
-			if a == nil || a.Request == nil {
-				continue
-			}
-			sent, got := beside(at)
-			if sent == nil {
-				continue
-			}
-			h.Joins[a.Node]++
-			there[a.Node] = append(there[a.Node], a.Request.At-h.w.Steady(sent))
-			if got != nil && a.Answer != nil && got.Code == a.Answer.Code {
-				back[a.Node] = append(back[a.Node], a.Answer.At-h.w.Steady(got))
-			}
-		}
-	}
-	for n, up := range there {
-		down := back[n]
-		slices.Sort(up)
-		slices.Sort(down)
-		most := up[len(up)/10]
-		if len(down) == 0 {
-			h.Ahead[n] = most
-			continue
-		}
-		least := down[len(down)-1-len(down)/10]
-		if h.Ahead[n] = least + (most-least)/2; least > most+int64(100*time.Millisecond) {
-			h.Ahead[n] = wire.Median(up) // a clock was set: most of the messages count
-		}
-	}
-	h.uncompared()
+	return timed(h, a, at)
 }
 
 // beside are the request as it was seen nearest to CUCM before it came there, and the answer
@@ -199,22 +161,6 @@ func beside(at *wire.Attempt) (sent, got *logs.Message) {
 	return sent, nil
 }
 
-// uncompared lets nodes whose clocks could not be compared have the wire's, if their own offset
-// was measured; else that of the nodes that could be, for the cluster has one NTP source.
-func (h *Heard) uncompared() {
-	var known []int64
-	for n, ahead := range h.Ahead {
-		if n.Offset == nil {
-			known = append(known, ahead)
-		}
-	}
-	for _, n := range h.Nodes {
-		if _, ok := h.Ahead[n]; !ok && n.Offset == nil && len(known) > 0 {
-			h.Ahead[n] = wire.Median(known)
-		}
-	}
-}
-
 // nodeOf is the node to which a timeline's REGISTERs go; nil: there is no trace of it.
 func (h *Heard) nodeOf(t *wire.Txn) *cucmlog.Node {
 	to := h.w.Texts.Of(t.Timeline.To)
@@ -233,7 +179,7 @@ func (h *Heard) nodeOf(t *wire.Txn) *cucmlog.Node {
 // whole reports whether a node's trace of SIP messages is known to lack nothing of a span, by
 // the wire's clock.
 func (h *Heard) whole(n *cucmlog.Node, from, to int64) bool {
-	return n != nil && n.SIP && h.Covers(n, from+h.Ahead[n], to+h.Ahead[n])
+	return n != nil && n.SIP && !h.Set[n] && h.Covers(n, from+h.Ahead[n], to+h.Ahead[n])
 }
 
 // device is the name by which CUCM knows a phone; empty: not known.
@@ -305,6 +251,9 @@ func (h *Heard) eventsOf(p *phone.Phone) []Event {
 	var out []Event
 	all := h.events[device(p)]
 	for _, e := range all[max(0, len(all)-maxEvents):] {
+		if h.Set[e.Node] {
+			continue
+		}
 		out = append(out, Event{e, h.Time(e.Node, e.At)})
 	}
 	slices.SortStableFunc(out, func(a, b Event) int {
@@ -324,7 +273,7 @@ const stampNoise = 30 * time.Millisecond
 
 // Delay is how long a REGISTER took from Expressway-C to CUCM, in ms; nil: not known.
 func (h *Heard) Delay(sent *logs.Message, a *Arrival) *float64 {
-	if h.Joins[a.Node] == 0 {
+	if h.Joins[a.Node] == 0 || h.Set[a.Node] {
 		return nil
 	}
 	d := a.At - h.w.Steady(sent)
@@ -341,5 +290,6 @@ func (h *Heard) NodeOf(t *wire.Txn) *cucmlog.Node { return h.nodeOf(t) }
 // Lacks says what of a span, by the wire's clock, the SDL traces of a node lack, for people;
 // empty: nothing, as far as that is known.
 func (h *Heard) Lacks(n *cucmlog.Node, from, to int64) (lacks string, known bool) {
-	return h.Records.Lacks(n, from+h.Ahead[n], to+h.Ahead[n])
+	lacks, known = h.Records.Lacks(n, from+h.Ahead[n], to+h.Ahead[n])
+	return lacks, known && !h.Set[n]
 }

@@ -71,6 +71,9 @@ func (h *Heard) newest(s *Story, p *phone.Phone) (one, full *Arrival) {
 	for i, call := range slices.Concat(own, others) {
 		open := map[callSeq]*Arrival{}
 		for _, m := range h.calls[call] {
+			if h.Set[m.Node] {
+				continue
+			}
 			k := callSeq{call, m.CSeq}
 			if !m.Answer {
 				open[k] = &Arrival{Node: m.Node, Request: m, At: h.Time(m.Node, m.At)}

@@ -40,7 +40,7 @@ func (h *Heard) reachedOne(s *Story, t *wire.Txn) bool {
 		h.unheard(s, t, a)
 	case got == nil && h.whole(h.nodeOf(t), sent-near, sent+wire.InFlight) && s.joined:
 		s.say(judge.Certain, "the REGISTER that Expressway-C sent at %s never arrived at %s", judge.Clock(sent), h.nodeOf(t).Name)
-	case got != nil && a != nil && a.Answer != nil && h.w.Steady(got)-sent > wire.Slow:
+	case got != nil && a != nil && a.Answer != nil && !h.Set[a.Node] && h.w.Steady(got)-sent > wire.Slow:
 		h.slow(s, a, sent, h.w.Steady(got))
 	default:
 		return false
@@ -50,12 +50,15 @@ func (h *Heard) reachedOne(s *Story, t *wire.Txn) bool {
 
 // unheard: Expressway-C got no answer, and CUCM had the REGISTER.
 func (h *Heard) unheard(s *Story, t *wire.Txn, a *Arrival) {
-	what := "has no answer to it in its trace"
+	what, when, then := "has no answer to it in its trace", " at "+judge.Clock(a.At), " at "+judge.Clock(a.Said)
+	if h.Set[a.Node] {
+		when, then = "", ""
+	}
 	if a.Answer != nil {
-		what = "answered " + label(a) + " at " + judge.Clock(a.Said)
+		what = "answered " + label(a) + then
 	}
 	s.Proofs = append(s.Proofs, Proof{a.Node, a.Request.Where, a.At, "REGISTER, as it arrived at CUCM"})
-	s.against(judge.Certain, "the REGISTER of %s, to which Expressway-C has no answer, arrived at %s at %s, and CUCM %s", judge.Clock(t.Sent), a.Node.Name, judge.Clock(a.At), what)
+	s.against(judge.Certain, "the REGISTER of %s, to which Expressway-C has no answer, arrived at %s%s, and CUCM %s", judge.Clock(t.Sent), a.Node.Name, when, what)
 	if a.Answer != nil && a.Answer.NewReg {
 		s.say(judge.Certain, "it took that REGISTER for a new registration")
 	}

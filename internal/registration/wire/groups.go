@@ -109,9 +109,23 @@ func (c *Clocks) link(l *logs.Logs, lines []*Timeline, by []Witness) {
 			}
 		}
 		for _, k := range sortedClocks(l, samples) {
-			c.join(samples[k])
+			if !unsteady(samples[k]) {
+				c.join(samples[k])
+			}
 		}
 	}
+}
+
+// unsteady reports whether a clock was set, as those show that saw it before and afterwards: it
+// holds nothing together. Less than a quarter of the samples may be of what was held up.
+func unsteady(ahead map[int][]int64) bool {
+	for _, v := range ahead {
+		v = slices.Sorted(slices.Values(v))
+		if v[len(v)-1-len(v)/4]-v[len(v)/4] > 2*ApartFrom {
+			return true
+		}
+	}
+	return false
 }
 
 // seenBy is a clock: of a node, by what shows it.

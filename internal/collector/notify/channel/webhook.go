@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"rtmtgrab/internal/evidence"
+	"rtmtgrab/internal/httpproxy"
 	"rtmtgrab/internal/redact"
 )
 
@@ -76,7 +77,7 @@ func (w *Webhook) Send(ctx context.Context, n Notice) error {
 
 // webClient keeps no connection: notices are few.
 var webClient = &http.Client{
-	Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10, TLSHandshakeTimeout: 10 * time.Second},
+	Transport:     &http.Transport{Proxy: httpproxy.Environment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10, TLSHandshakeTimeout: 10 * time.Second},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 

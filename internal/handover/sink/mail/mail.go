@@ -123,7 +123,7 @@ func explain(ctx context.Context, err error) error {
 		e.Cause = sink.Refused
 	case at.Refused:
 		e.Cause = sink.Rejected
-	case at.Stage == smtpout.StageTLS && tlsfault.Certificate(err):
+	case at.Stage == smtpout.StageTLS && (tlsfault.Certificate(err) || tlsfault.Plain(err) || tlsfault.Old(err)):
 		e.Cause = sink.Certificate
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
 		e.Cause = sink.Timeout

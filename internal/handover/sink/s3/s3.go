@@ -22,6 +22,7 @@ import (
 
 	"rtmtgrab/internal/handover/sink"
 	"rtmtgrab/internal/handover/sink/web"
+	"rtmtgrab/internal/httpproxy"
 	"rtmtgrab/internal/redact"
 )
 
@@ -155,7 +156,7 @@ func instanceClient() *http.Client {
 		if req.URL.Scheme == "http" {
 			return nil, nil
 		}
-		return http.ProxyFromEnvironment(req)
+		return httpproxy.Environment(req)
 	}
 	t.DisableKeepAlives = true // each delivery has a client of its own
 	return &http.Client{Transport: t, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -61,8 +60,7 @@ func Failed(ctx context.Context, err error, sent bool) error {
 }
 
 func isCertificate(err error) bool {
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	return tlsfault.Certificate(err) || record || errors.Is(err, http.ErrSchemeMismatch)
+	return tlsfault.Certificate(err) || tlsfault.Plain(err) || tlsfault.Old(err)
 }
 
 func isTimeout(err error) bool {
