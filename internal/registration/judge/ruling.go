@@ -181,6 +181,10 @@ func (r *Ruling) refused(w *wire.Wire) {
 		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 || t.Code == 504 {
 			why.Cause, why.Proofs = CauseTraversal, trouble
 		}
+	case stopped && stop.where == InE && !turnedAway(t):
+		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 {
+			why = Reason{Cause: CauseTraversal, Confidence: Likely, Where: BetweenEAndC, Why: stop.what, Proofs: trouble}
+		}
 	}
 	if why.Cause == CauseRefused && !t.Marks.Own && !t.Marks.CUCMs {
 		why.Confidence = Likely

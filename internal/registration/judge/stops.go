@@ -53,7 +53,7 @@ func stopOf(w *wire.Wire, t *wire.Txn) (s stop, ok bool) {
 		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
 	case at[logs.OutOfE] != nil:
 		return stop{where: AfterE, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
-	case at[logs.PhoneToE] != nil && said != "" && t.Code != 503:
+	case at[logs.PhoneToE] != nil && said != "" && (t.Code == 408 || t.Code == 504):
 		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	case at[logs.PhoneToE] != nil:
 		return stop{where: InE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
@@ -84,6 +84,13 @@ func whose(t *wire.Txn) string {
 		return "CUCM"
 	}
 	return "CUCM or an Expressway"
+}
+
+// turnedAway reports whether E itself refused a REGISTER that it had not sent on: by policy, or
+// for what the REGISTER is. Codes that it may give as well because it cannot reach C are none.
+func turnedAway(t *wire.Txn) bool {
+	return t.Marks.Own && t.Last.At[logs.PhoneToE] != nil && t.Last.At[logs.OutOfE] == nil && t.Last.At[logs.IntoE] == nil &&
+		t.Code/100 == 4 && t.Code != 404 && t.Code != 408 && t.Code != 480
 }
 
 // gaveUp reports whether an answer is one that says that somebody else did not answer, and the

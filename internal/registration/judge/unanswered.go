@@ -28,6 +28,9 @@ func byUnanswered(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	case BetweenCAndCUCM:
 		return r.betweenCAndCUCM(w, l, t, s), true
 	case BetweenEAndC, AfterE, InE:
+		if turnedAway(t) {
+			break
+		}
 		return r.betweenEAndC(w, l, t, s), true
 	case InC:
 		if no := refusedFor(w, l, s.sent); cannotConnect(w, t) || no != nil {

@@ -1,0 +1,79 @@
+package registration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rtmtgrab/internal/registration/judge"
+)
+
+// atE writes a REGISTER of the phone that E answers itself with a code, and does not send on.
+func (p *bkPhone) atE(at time.Duration, code int, head ...string) {
+	p.cseq++
+	m := bkMsg{call: p.call, user: p.number, to: p.to, cseq: p.cseq, expires: 3600, branch: fmt.Sprintf("z9hG4bKp%d", bkNext()),
+		contact: fmt.Sprintf(`<sip:u%s@192.0.2.35:5061;transport=tls>;+u.sip!devicename.ccm.cisco.com="%s"`, p.mac, p.dev)}
+	if p.dev == "" {
+		m.contact = "<sip:" + p.number + "@198.51.100.7:5060>"
+	}
+	p.e.sip(at, false, 5061, "198.51.100.7", p.src, m)
+	m.code, m.expires, m.contact, m.head = code, -1, "", append(head, "Server: TANDBERG/4137 (X14.0.3)")
+	p.e.sip(at+2*time.Millisecond, true, 5061, "198.51.100.7", p.src, m)
+}
+
+// Truth: E itself refused the phone with 403, by policy, for three minutes, and to the end. Said was, likely:
+// "REGISTERs that were lost between Expressway-E and -C".
+func TestOwnTurnedAwayByE(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{true, false} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.notify(6*bkS, "7055")
+		last := p.keep(120*bkS, 360*bkS, 115*bkS)
+		for at := last + 115*bkS; at < last+300*bkS || !back && at < 1195*bkS; at += 30 * bkS {
+			p.atE(at, 403, `Warning: 399 10.0.40.5:5061 "Policy Response"`)
+		}
+		if back {
+			p.ex(bkEx{at: last + 300*bkS, newreg: true})
+			p.keep(last+415*bkS, 1190*bkS, 115*bkS)
+		}
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); ph.Cause != CauseRefused || ph.LateAt == judge.BetweenEAndC || bkSays(ph, "", "could not send it on") {
+			bkFail(t, r, "E refused it: it is not between E and C")
+		}
+	}
+}
+
+// Truth: two phones keep their registrations. A scanner sends REGISTERs to E, which refuses them, and a room
+// device is registered with E itself. Said was: 21 phones are refused, and of the room device, certain, that
+// its REGISTERs "were sent on to CUCM on time".
+func TestOwnScannerIsNoPhone(t *testing.T) {
+	t.Parallel()
+	for _, info := range []bool{false, true} {
+		s := bkNew()
+		if info {
+			s.c().info, s.e().info = func(time.Duration) bool { return true }, func(time.Duration) bool { return true }
+		}
+		for i := 1; i <= 2; i++ {
+			p := s.phone(i)
+			p.ex(bkEx{at: time.Duration(i) * bkS, full: true})
+			p.keep(time.Duration(120+i)*bkS, 1190*bkS, 115*bkS)
+		}
+		for i := range 20 {
+			p := s.phone(100 + i)
+			p.dev, p.call, p.to, p.number = "", fmt.Sprint(99887766+7*i), "203.0.113.80", fmt.Sprint(100+i)
+			p.atE(time.Duration(20+50*i)*bkS, 403)
+		}
+		room := s.phone(200)
+		room.dev, room.call, room.to, room.number = "", "abc@198.51.100.7", "example.com", "room1"
+		for i := range 20 {
+			room.atE(time.Duration(30+50*i)*bkS, 200)
+		}
+		r := s.report(t)
+		if len(r.Phones) != 2 || strings.Contains(r.Summary, "refused") || !strings.Contains(strings.Join(r.Notes, "\n"), "REGISTERs of 21 senders are left out") {
+			bkFail(t, r, "%d phones", len(r.Phones))
+		}
+	}
+}
