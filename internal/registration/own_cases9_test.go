@@ -77,3 +77,60 @@ func TestOwnScannerIsNoPhone(t *testing.T) {
 		}
 	}
 }
+
+// Truth: the phone's REGISTER of 14:08 was late before C, of which the log alone is here. Another zone between
+// the same two Expressways, on a port of its own, was closed; or that of another C. Said was, likely: "the
+// traversal zone failed".
+func TestOwnOtherTraversalEnds(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"port", "event", "peer"} {
+		s := bkNew()
+		s.e().left = true
+		s.hosts = append(s.hosts, &bkHost{name: "expc02", role: "C", ip: "10.0.30.3"})
+		p := s.phone(1)
+		p.noDate = true
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.notify(6*bkS, "7055")
+		last := p.keep(120*bkS, 360*bkS, 115*bkS)
+		switch by {
+		case "port":
+			s.c().tcp(last+50*bkS, s.c().ip, 25999, s.e().ip, 7003, bkEOF)
+		case "event":
+			s.c().event(last+50*bkS, `tvcs: Event="External Server Communications Failure" Reason="TCP connection failed" Service="NeighbourGatekeeper" Detail="name:10.0.40.5:7003"`)
+		case "peer":
+			q := s.phone(2)
+			q.c, q.local = s.hosts[2], 25500
+			q.ex(bkEx{at: 20 * bkS, full: true})
+			q.keep(135*bkS, 1190*bkS, 115*bkS)
+			s.hosts[2].tcp(last+50*bkS, s.hosts[2].ip, 25013, s.e().ip, 7001, bkEOF)
+		}
+		p.ex(bkEx{at: last + 148*bkS, newreg: true})
+		p.keep(last+263*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); ph.Cause == CauseTraversal {
+			bkFail(t, r, "%s: that is not by which the phone came", by)
+		}
+	}
+}
+
+// Truth: one REGISTER was lost between E and C, and why is not in the logs: what E's Event Log tells of is the
+// zone of a partner, and the REGISTERs show by what zone they went. Said was, likely: "the traversal zone failed".
+func TestOwnOtherZoneWhenLost(t *testing.T) {
+	t.Parallel()
+	for zone, want := range map[string]string{"PartnerZone": CauseUnknown, "MRA": CauseTraversal} {
+		s := bkNew()
+		p := s.phone(1)
+		p.zone = "MRA"
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.notify(6*bkS, "7055")
+		last := p.keep(120*bkS, 360*bkS, 115*bkS)
+		s.e().event(last+60*bkS, `tvcs: Event="External Server Communications Failure" Reason="no response" Service="NeighbourGatekeeper" Detail="name:`+zone+`"`)
+		p.ex(bkEx{at: last + 115*bkS, lost: "EC"})
+		p.ex(bkEx{at: last + 150*bkS, newreg: true})
+		p.keep(last+265*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); ph.Cause != want {
+			bkFail(t, r, "%s failed: cause %s", zone, ph.Cause)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
@@ -144,7 +143,7 @@ func byPeers(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	}
 	pc, pe := l.From.Peers(w.Logs)
 	tc, te := l.To.Peers(w.Logs)
-	from, to := farE(w, l.From), farE(w, l.To)
+	from, to := farE(w, l.From).Addr(), farE(w, l.To).Addr()
 	why := ""
 	switch {
 	case pe != nil && te != nil && pe != te:
@@ -157,17 +156,6 @@ func byPeers(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		return Reason{}, false
 	}
 	return Reason{Cause: CausePath, Confidence: Likely, Why: why, Proofs: []logs.Proof{l.From.Message().Shows("the path before"), l.To.Message().Shows("the path now")}}, true
-}
-
-// farE is the address of the E from which C received the REGISTER.
-func farE(w *wire.Wire, t *wire.Txn) netip.Addr {
-	if m := t.Last.At[logs.IntoC]; m != nil {
-		return w.Texts.AddrPort(m.Far).Addr()
-	}
-	if m := t.Last.At[logs.OutOfE]; m != nil {
-		return w.Texts.AddrPort(m.Local).Addr()
-	}
-	return netip.Addr{}
 }
 
 // byTraversal: the REGISTER was late, though not before E as far as is known, and the

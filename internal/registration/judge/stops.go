@@ -1,9 +1,7 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
@@ -118,30 +116,4 @@ func extra(w *wire.Wire, t *wire.Txn) string {
 // cannotConnect reports whether C says of its own answer that it could not connect.
 func cannotConnect(w *wire.Wire, t *wire.Txn) bool {
 	return t.Marks.Own && strings.Contains(strings.ToLower(extra(w, t)), "unable to connect")
-}
-
-// traversalTrouble are the records of a span that say that the connection or zone between
-// the phone's E and C failed.
-func traversalTrouble(w *wire.Wire, t *wire.Txn, from, to int64) []logs.Proof {
-	var out []logs.Proof
-	ip := farE(w, t)
-	for _, n := range w.TraversalEnds {
-		if n.At > from && n.At <= to && n.E == ip && ip.IsValid() {
-			out = append(out, n.Shows(w.Texts.Of(n.What)+" between C and E"))
-		}
-	}
-	_, e := t.Peers(w.Logs)
-	for _, v := range w.Events {
-		if v.At <= from || v.At > to {
-			continue
-		}
-		text := strings.ToLower(w.Texts.Of(v.What))
-		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")
-		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.Host == e.ID && strings.Contains(text, "zone")
-		if bad && about && (e == nil || v.Host == e.ID || ip.IsValid() && strings.Contains(text, ip.String())) {
-			out = append(out, v.Shows(w.Texts.Of(v.What)))
-		}
-	}
-	slices.SortStableFunc(out, func(x, y logs.Proof) int { return cmp.Compare(x.At, y.At) })
-	return out[:min(len(out), 6)]
 }

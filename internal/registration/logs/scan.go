@@ -51,6 +51,7 @@ type Scan struct {
 type told struct {
 	events []Event
 	orders []Order
+	zones  Zones
 }
 
 // errTooMuch is of a log that holds more than is kept of one.
@@ -175,6 +176,7 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	}
 	m := sc.message(n)
 	m.At, m.Host = at, h
+	s.zones.see(n.SIP)
 	k := sc.texts.kind(m.traits)
 	s.ration.charge(by, s.ration.price(sc.texts, h, m.Call, m.To, m.User, m.Phrase, m.Extra, k.Device, k.Model, k.User, k.MAC, k.Software, k.Load, k.Contact))
 	s.Hosts[h]++

@@ -31,7 +31,8 @@ type Wire struct {
 // A TraversalEnd is a record that says that a connection between a C and an E is no more.
 type TraversalEnd struct {
 	logs.TCPRecord
-	E netip.Addr // the Expressway-E's address
+	E netip.AddrPort // where the Expressway-E listens
+	C netip.Addr     // the Expressway-C's address
 }
 
 // New joins the messages of the logs, which are sorted thereby; others saw them too. It takes the
@@ -65,12 +66,12 @@ func pickTCP(l *logs.Logs, nodes map[netip.AddrPort]bool) []logs.TCPRecord {
 func traversalEnds(l *logs.Logs, tcps []logs.TCPRecord) []TraversalEnd {
 	var out []TraversalEnd
 	for _, n := range tcps {
-		e := l.Texts.AddrPort(n.Dst)
+		e, c := l.Texts.AddrPort(n.Dst), l.Texts.AddrPort(n.Src)
 		if !logs.TraversalPort(e.Port()) {
-			e = l.Texts.AddrPort(n.Src)
+			e, c = c, e
 		}
 		if logs.TraversalPort(e.Port()) && ended(l.Texts.Of(n.What)) {
-			out = append(out, TraversalEnd{n, e.Addr()})
+			out = append(out, TraversalEnd{n, e, c.Addr()})
 		}
 	}
 	return out
