@@ -134,3 +134,51 @@ func TestOwnOtherZoneWhenLost(t *testing.T) {
 		}
 	}
 }
+
+// Truth: the phone sends its keep-alives with the credentials of the time before, which CUCM challenges anew
+// and then accepts. The logs end between the two. Said was, certain: "is refused", with the advice to look at
+// the user's login.
+func TestOwnChallengeAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	last := p.keep(120*bkS, 600*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 115*bkS, auth: true, code: 401})
+	s.until = last + 116*bkS
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict != PhoneRegistered || r.Verdict != VerdictHealthy {
+		bkFail(t, r, "what follows the challenge is not in the logs yet")
+	}
+	for at := last + 145*bkS; at < last+400*bkS; at += 30 * bkS {
+		p.ex(bkEx{at: at, auth: true, code: 401})
+		s.until = at + 2*bkS
+	}
+	r = s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Verdict != PhoneRefused || ph.Cause != CauseAuth {
+		bkFail(t, r, "its credentials are refused for minutes")
+	}
+}
+
+// Truth: the phone went to another network, or CUCM closed its connection; it says so in its next full REGISTER.
+// Said was: "why it registered anew is not in these logs".
+func TestOwnThePhoneSaysWhy(t *testing.T) {
+	t.Parallel()
+	for alarm, want := range map[string][2]string{
+		"109 Name=x Load=y Last=Phone-Re-IP":  {CausePath, "IPAddressChanged"},
+		"14 Name=x Load=y Last=cm-closed-tcp": {CauseUnknown, "TCPucmClosedConnection"},
+		"25 Name=x Load=y Last=Initialized":   {CauseUnknown, "why it registered anew is not in these logs"},
+	} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		last := p.keep(120*bkS, 600*bkS, 115*bkS)
+		p.reboot(2)
+		p.ex(bkEx{at: last + 40*bkS, full: true, header: []string{`Reason: SIP;cause=200;text="cisco-alarm:` + alarm + `"`}})
+		p.keep(last+155*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); ph.Cause != want[0] || !bkSays(ph, "", want[1]) || r.Verdict != VerdictHealthy {
+			bkFail(t, r, "%s: cause %s", alarm, ph.Cause)
+		}
+	}
+}

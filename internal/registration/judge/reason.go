@@ -41,13 +41,16 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	}
 	r := unexplained("nothing in these logs explains why CUCM dropped it")
 	if l.To.Kind == wire.KindFull {
-		r = unexplained("why it registered anew is not in these logs")
+		r = unexplained(whyAnew)
 	}
 	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
 		}
+	}
+	if r.Cause == CauseUnknown && r.Confidence == CannotTell {
+		r = r.asItSays(l)
 	}
 	if hole := l.Hole(w); hole != nil && (l.Hidden() || r.Cause == CauseLate) {
 		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -139,10 +138,4 @@ func (r *Ruling) sayHarmless(w *wire.Wire) {
 			}
 		}
 	}
-}
-
-func alarmName(n int16) string {
-	name := map[int16]string{20: "TCPclosedUserInitiatedReset", 22: "TCPclosedUcmInitiatedReset", 23: "TCPclosedUcmInitiatedRestart", 30: "AlarmWipe",
-		104: "ApplyConfig", 105: "DeviceRestart", 107: "DeviceReset"}[n]
-	return strings.TrimSuffix(fmt.Sprintf("cisco-alarm %d %s", n, name), " ")
 }
