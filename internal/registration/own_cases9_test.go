@@ -182,3 +182,22 @@ func TestOwnThePhoneSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// Truth: the phone registers one number, which it keeps, and by REGISTERs of its own another one, which CUCM
+// refuses with 404 from first to last. Said was: healthy.
+func TestOwnOneOfTwoNumbersRefused(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 1190*bkS, 115*bkS)
+	q := s.phone(1)
+	q.number, q.call = "7099", bkCall(q.mac, 2)
+	for at := 60 * bkS; at < 1100*bkS; at += 60 * bkS {
+		q.ex(bkEx{at: at, code: 404})
+	}
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); r.Verdict == VerdictHealthy || ph.Verdict != PhoneRefused || !bkSays(ph, "", "this is about 7099") {
+		bkFail(t, r, "CUCM refuses one of its two numbers")
+	}
+}

@@ -75,9 +75,29 @@ func Rule(w *wire.Wire, p *phone.Phone) *Ruling {
 		if w.Bodies == "no" {
 			what = "it sends REGISTERs under %d Call-IDs at a time, perhaps to a primary and a secondary CUCM, and this is about one of them"
 		}
+		if number := oneOf(p, worst); number != 0 {
+			what = "it registers %d numbers by themselves, and this is about " + w.Texts.Of(number)
+		}
 		worst.claim(worst.Confidence, what, n)
 	}
 	return worst
+}
+
+// oneOf is the number that a chain is about, where each chain of the phone is about another one; 0:
+// it is not so, or not known.
+func oneOf(p *phone.Phone, r *Ruling) logs.Text {
+	seen := map[logs.Text]bool{}
+	for _, c := range p.Chains {
+		number := c.Txns[0].User()
+		if number == 0 || seen[number] {
+			return 0
+		}
+		seen[number] = true
+	}
+	if r.Chain == nil {
+		return 0
+	}
+	return r.Chain.Txns[0].User()
 }
 
 func (r *Ruling) at() int64 {
