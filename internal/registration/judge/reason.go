@@ -43,7 +43,7 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	if l.To.Kind == wire.KindFull {
 		r = unexplained(whyAnew)
 	}
-	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
+	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byNode, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
@@ -52,6 +52,7 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	if r.Cause == CauseUnknown && r.Confidence == CannotTell {
 		r = r.asItSays(l)
 	}
+	r = r.withRestart(w, l)
 	if hole := l.Hole(w); hole != nil && (l.Hidden() || r.Cause == CauseLate) {
 		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))
 		if r.Cause == CauseLate || r.Cause == CauseUnknown || r.Cause == CausePath {
@@ -136,6 +137,20 @@ func byFailover(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		}
 	}
 	return r, true
+}
+
+// byNode: C sent its REGISTER to another address of the same name: that of a cluster.
+func byNode(w *wire.Wire, l phone.Lapse) (Reason, bool) {
+	x, y := l.From.Last.At[logs.ToCUCM], l.To.Last.At[logs.ToCUCM]
+	if x == nil || y == nil {
+		return Reason{}, false
+	}
+	from, to := w.Texts.AddrPort(x.Far).Addr(), w.Texts.AddrPort(y.Far).Addr()
+	if !from.IsValid() || !to.IsValid() || from == to {
+		return Reason{}, false
+	}
+	return Reason{Cause: CauseFailover, Confidence: Likely, Where: BetweenCAndCUCM, Why: fmt.Sprintf("it was registered with %s at %s and came to %s", w.Texts.Of(l.From.Timeline.To), from, to),
+		Proofs: []logs.Proof{x.Shows("the node before"), y.Shows("the node now")}}, true
 }
 
 // byPeers: the phone came over other peers than before, and nothing held it up there.

@@ -202,11 +202,15 @@ func (r *Ruling) refused(w *wire.Wire) {
 			why.Cause, why.Proofs = CauseTraversal, trouble
 		}
 	case stopped && stop.where == InE && !turnedAway(t):
-		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 {
+		by := t // it shows no zone, for it went by none
+		if s.Last != nil {
+			by = s.Last
+		}
+		if trouble := traversalTrouble(w, by, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 {
 			why = Reason{Cause: CauseTraversal, Confidence: Likely, Where: BetweenEAndC, Why: stop.what, Proofs: trouble}
 		}
 	}
-	if why.Cause == CauseRefused && !t.Marks.Own && !t.Marks.CUCMs {
+	if why.Cause == CauseRefused && (t.Marks.Own && !refusal(t.Code) || !t.Marks.Own && !t.Marks.CUCMs) {
 		why.Confidence = Likely
 	}
 	r.Reason = &why

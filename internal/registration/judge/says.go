@@ -66,6 +66,9 @@ func (r *Ruling) sayInTime(w *wire.Wire, l phone.Lapse) {
 		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", Seconds(d))
 	default:
 		r.claim(Certain, "it came in time, %s after the success before it", Seconds(l.Gap()))
+		if took := l.To.OK - l.To.Sent; l.To.Exact && l.To.Last.At[logs.FromCUCM] != nil && took > wire.Slow {
+			r.claim(Certain, "CUCM's final answer to it came %s after Expressway-C had sent it", Seconds(took))
+		}
 	}
 }
 

@@ -84,11 +84,15 @@ func whose(t *wire.Txn) string {
 	return "CUCM or an Expressway"
 }
 
-// turnedAway reports whether E itself refused a REGISTER that it had not sent on: by policy, or
-// for what the REGISTER is. Codes that it may give as well because it cannot reach C are none.
+// refusal reports whether a code refuses a REGISTER for what it is, or by policy. An Expressway
+// gives other ones as well because it cannot reach the next one, or CUCM.
+func refusal(code uint16) bool {
+	return code/100 == 4 && code != 404 && code != 408 && code != 480
+}
+
+// turnedAway reports whether E itself refused a REGISTER that it had not sent on.
 func turnedAway(t *wire.Txn) bool {
-	return t.Marks.Own && t.Last.At[logs.PhoneToE] != nil && t.Last.At[logs.OutOfE] == nil && t.Last.At[logs.IntoE] == nil &&
-		t.Code/100 == 4 && t.Code != 404 && t.Code != 408 && t.Code != 480
+	return t.Marks.Own && t.Last.At[logs.PhoneToE] != nil && t.Last.At[logs.OutOfE] == nil && t.Last.At[logs.IntoE] == nil && refusal(t.Code)
 }
 
 // gaveUp reports whether an answer is one that says that somebody else did not answer, and the

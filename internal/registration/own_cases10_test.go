@@ -1,0 +1,91 @@
+package registration
+
+import (
+	"testing"
+
+	"rtmtgrab/internal/registration/judge"
+)
+
+// Truth: the connection between C and E closed, and from then on E answered 503 itself. Said was, certain:
+// "a refusal: Expressway itself refuses it".
+func TestOwn503BehindTraversal(t *testing.T) {
+	t.Parallel()
+	for _, closed := range []bool{true, false} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		last := p.keep(120*bkS, 600*bkS, 115*bkS)
+		if closed {
+			s.e().tcp(last+100*bkS, s.c().ip, 25013, s.e().ip, 7001, bkEOF)
+		}
+		for at := last + 115*bkS; at < 1195*bkS; at += 30 * bkS {
+			p.atE(at, 503)
+		}
+		r := s.report(t)
+		switch ph := bkFind(t, r, p.dev); {
+		case closed && ph.Cause != CauseTraversal:
+			bkFail(t, r, "its connection to C had closed: cause %s", ph.Cause)
+		case ph.CauseConfidence == Certain:
+			bkFail(t, r, "E may have had no way to C")
+		}
+	}
+}
+
+// Truth: Expressway-C was restarted by somebody; its Event Log says so. Said was, likely: a connection between C
+// and CUCM dropped, and firewalls there are to be looked at.
+func TestOwnExpresswayRestarted(t *testing.T) {
+	t.Parallel()
+	for _, logged := range []bool{true, false} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.notify(6*bkS, "7055")
+		last := p.keep(120*bkS, 600*bkS, 115*bkS)
+		if logged {
+			s.c().tcp(last+40*bkS, s.c().ip, p.local, p.node, 5060, bkEOF)
+		}
+		s.c().event(last+41*bkS, `tvcs: Event="System Shutdown" Service="System" Detail="restart"`)
+		p.local = 25700
+		p.ex(bkEx{at: last + 115*bkS, newreg: true})
+		p.keep(last+230*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); ph.Cause == CauseTCP || ph.LateAt != judge.InC || !bkSays(ph, "", "expc01 itself was restarted at 14:1") {
+			bkFail(t, r, "C itself was restarted: %s %s", ph.Cause, ph.LateAt)
+		}
+	}
+}
+
+// Truth: all nodes go by the name of the cluster. One failed, and C sent the phone's next keep-alive to another
+// one. Said was: "nothing in these logs explains why CUCM dropped it".
+func TestOwnClusterName(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.to = "cluster.example.com"
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 600*bkS, 115*bkS)
+	p.node, p.local = "10.0.20.12", 25700
+	p.ex(bkEx{at: last + 115*bkS, newreg: true})
+	p.keep(last+230*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause != CauseFailover || !bkSays(ph, "", "10.0.20.12") {
+		bkFail(t, r, "it came to another node: %s", ph.Cause)
+	}
+}
+
+// Truth: CUCM had the keep-alive in time, and took it for a new registration 40 s later. Of the 40 s nothing was said.
+func TestOwnSlowNewRegistration(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 600*bkS, 115*bkS)
+	p.ex(bkEx{at: last + 115*bkS, trying: true, ans: 40 * bkS, newreg: true})
+	p.keep(last+270*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); !bkSays(ph, Certain, "CUCM's final answer to it came 40.0 s") {
+		bkFail(t, r, "CUCM was slow")
+	}
+}
