@@ -173,7 +173,7 @@ func harmless(b []byte) string {
 func (n *Note) addresses(e *ends) {
 	n.Local = addrPort(e.localIP, e.localPort)
 	switch {
-	case n.Module == "network.tcp":
+	case n.Module == "network.tcp" || n.Kind == NoteEvent:
 		if e.localIP == nil {
 			n.Local = addrPort(e.srcIP, e.srcPort)
 		}

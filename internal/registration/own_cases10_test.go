@@ -2,6 +2,7 @@ package registration
 
 import (
 	"testing"
+	"time"
 
 	"rtmtgrab/internal/registration/judge"
 )
@@ -87,5 +88,49 @@ func TestOwnSlowNewRegistration(t *testing.T) {
 	r := s.report(t)
 	if ph := bkFind(t, r, p.dev); !bkSays(ph, Certain, "CUCM's final answer to it came 40.0 s") {
 		bkFail(t, r, "CUCM was slow")
+	}
+}
+
+// Truth: C's certificate was no longer accepted by E, as E's Event Log says, and network.tcp is at INFO; E answered
+// the phone with 503. Said was: "not known".
+func TestOwnTraversalTLS(t *testing.T) {
+	t.Parallel()
+	for _, port := range []string{"7001", "7003"} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.notify(6*bkS, "7055")
+		last := p.keep(120*bkS, 600*bkS, 115*bkS)
+		s.e().event(last+100*bkS, `tvcs: Event="Inbound TLS Negotiation Error" Service="SIP" Src-ip="10.0.30.2" Src-port="25600" Dst-ip="10.0.40.5" Dst-port="`+port+`" Detail="certificate verify failed" Protocol="TLS"`)
+		p.atE(last+115*bkS, 503)
+		p.ex(bkEx{at: last + 175*bkS, newreg: true})
+		p.keep(last+290*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		if ph := bkFind(t, r, p.dev); (ph.Cause == CauseTraversal) != (port == "7001") {
+			bkFail(t, r, "port %s: cause %s", port, ph.Cause)
+		}
+	}
+}
+
+// Truth: the phone's certificate has expired; it tries to come back every half a minute, and E's Event Log says
+// what becomes of it. Said was only that nothing was heard of the phone.
+func TestOwnPhoneTLS(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"198.51.100.7", "198.51.100.99"} {
+		s := bkNew()
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		last := p.keep(120*bkS, 600*bkS, 115*bkS)
+		for i := range 8 {
+			s.e().event(last+time.Duration(65+30*i)*bkS, `tvcs: Event="Inbound TLS Negotiation Error" Service="SIP" Src-ip="`+addr+`" Src-port="41000" Dst-ip="10.0.40.5" Dst-port="5061" Detail="sslv3 alert certificate expired" Protocol="TLS"`)
+		}
+		q := s.phone(2)
+		q.ex(bkEx{at: 15 * bkS, full: true})
+		q.keep(130*bkS, 1190*bkS, 115*bkS)
+		r := s.report(t)
+		said := bkSays(bkFind(t, r, p.dev), "", "8 connections from its address 198.51.100.7 failed at Expressway-E")
+		if said != (addr == "198.51.100.7") || bkSays(bkFind(t, r, q.dev), "", "failed at Expressway-E") {
+			bkFail(t, r, "from %s", addr)
+		}
 	}
 }

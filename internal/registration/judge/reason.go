@@ -52,7 +52,7 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	if r.Cause == CauseUnknown && r.Confidence == CannotTell {
 		r = r.asItSays(l)
 	}
-	r = r.withRestart(w, l)
+	r = r.withRestart(w, l).withFailing(w, l.From, l.From.OK, l.To.Sent)
 	if hole := l.Hole(w); hole != nil && (l.Hidden() || r.Cause == CauseLate) {
 		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))
 		if r.Cause == CauseLate || r.Cause == CauseUnknown || r.Cause == CausePath {

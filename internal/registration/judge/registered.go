@@ -92,6 +92,10 @@ func (r *Ruling) stillRegistered(w *wire.Wire) {
 		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", Clock(s.End.Cut.Closed))
 	case s.End.Quiet:
 		unknown(Certain, "nothing was heard of it since %s, for longer than CUCM waits", Clock(s.Last.Sent))
+		if what, shows := failing(w, s.Last, s.Last.OK, r.Chain.End(w)); what != "" {
+			r.claim(Certain, "%s", what)
+			r.Reason = &Reason{Cause: CauseUnknown, Confidence: CannotTell, Where: BeforeE, Proofs: shows, Why: "its connections to Expressway-E may be those that failed there because of their TLS; other devices may have its address"}
+		}
 	case r.Verdict != VerdictUnknown:
 		r.doubt(w, s.Last.OK)
 	}

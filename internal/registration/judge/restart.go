@@ -18,7 +18,7 @@ func (r Reason) withRestart(w *wire.Wire, l phone.Lapse) Reason {
 		if v == nil || r.Cause == CauseResetOrLogin || r.Cause == CauseAuth || r.Cause == CauseRefused {
 			continue
 		}
-		r.Why += fmt.Sprintf("; %s itself was restarted at %s (%s)", h.Name, Clock(v.At), w.Texts.Of(v.What))
+		r.Why += fmt.Sprintf("; %s itself was restarted at %s (%s)", h.Name, Clock(v.At), eventWords(w, v))
 		r.Proofs = append(r.Proofs, v.Shows(w.Texts.Of(v.What)))
 		switch {
 		case h == c && (r.Cause == CauseTCP || r.Cause == CauseUnknown && r.Where == Nowhere):
@@ -28,6 +28,15 @@ func (r Reason) withRestart(w *wire.Wire, l phone.Lapse) Reason {
 		}
 	}
 	return r
+}
+
+// eventWords are an event as claims name it: without a detail that is but pairs of the record.
+func eventWords(w *wire.Wire, v *logs.Event) string {
+	name, detail, _ := strings.Cut(w.Texts.Of(v.What), ": ")
+	if detail == "" || strings.Contains(detail, `="`) {
+		return name
+	}
+	return name + ": " + detail
 }
 
 // restartOf is the first record of a span that says that a host was restarted or shut down; nil:

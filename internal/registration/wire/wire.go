@@ -9,7 +9,9 @@
 package wire
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration/logs"
@@ -22,8 +24,9 @@ type Wire struct {
 	*Clocks
 	Timelines     []*Timeline // those of a Call-ID one after the other
 	Links         *Links
-	PortChanges   []PortChange   // by time
-	TraversalEnds []TraversalEnd // by host and time
+	PortChanges   []PortChange                    // by time
+	TraversalEnds []TraversalEnd                  // by host and time
+	TLSFailures   map[netip.Addr][]logs.TCPRecord // of connections to an E, by who called it and by time
 
 	changeTo map[newPort]*PortChange
 }
@@ -44,6 +47,7 @@ func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 	tcps := pickTCP(l, ends)
 	w.Links = connect(l, w.Timelines, tcps)
 	w.TraversalEnds = traversalEnds(l, tcps)
+	w.TLSFailures = tlsFailures(l, tcps)
 	w.PortChanges = portChanges(w)
 	w.changeTo = byPort(w.PortChanges)
 	for _, t := range w.Timelines {
@@ -55,12 +59,29 @@ func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 }
 
 // pickTCP takes the records of connections that bear on a registration: of connections
-// from a C to one of the nodes, and those that say that one between C and E is no more.
+// from a C to one of the nodes, those that say that one between C and E is no more, and
+// those of failed ones to an E.
 func pickTCP(l *logs.Logs, nodes map[netip.AddrPort]bool) []logs.TCPRecord {
 	return l.TakeTCP(func(h *logs.Host, what string, src, dst netip.AddrPort) bool {
 		toCUCM := h != nil && h.Role != "E" && (nodes[src] || nodes[dst])
-		return toCUCM || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
+		toE := h != nil && h.Role == "E" && what == expressway.TCPFailed
+		return toCUCM || toE || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
 	})
+}
+
+// tlsFailures are the failed connections to an E.
+func tlsFailures(l *logs.Logs, tcps []logs.TCPRecord) map[netip.Addr][]logs.TCPRecord {
+	out := map[netip.Addr][]logs.TCPRecord{}
+	for _, n := range tcps {
+		h, from := l.ByName[n.Host], l.Texts.AddrPort(n.Src).Addr()
+		if h != nil && h.Role == "E" && from.IsValid() && logs.TLSFailed(l.Texts.Of(n.Reason)) {
+			out[from] = append(out[from], n)
+		}
+	}
+	for _, of := range out {
+		slices.SortStableFunc(of, func(x, y logs.TCPRecord) int { return cmp.Compare(x.At, y.At) })
+	}
+	return out
 }
 
 func traversalEnds(l *logs.Logs, tcps []logs.TCPRecord) []TraversalEnd {
