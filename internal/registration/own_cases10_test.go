@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -132,5 +133,50 @@ func TestOwnPhoneTLS(t *testing.T) {
 		if said != (addr == "198.51.100.7") || bkSays(bkFind(t, r, q.dev), "", "failed at Expressway-E") {
 			bkFail(t, r, "from %s", addr)
 		}
+	}
+}
+
+// Truth: a record of C's log was cut within its Call-ID, and NULs follow. Said was: "2 phones", one of
+// them of the beginning of that Call-ID.
+func TestOwnCutCallID(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.keep(120*bkS, 1190*bkS, 115*bkS)
+	for i, r := range s.c().recs {
+		if j := strings.Index(r.text, "Call-ID="); j > 0 && r.at > 700*bkS {
+			s.c().recs[i].text = r.text[:j+len("Call-ID=00ebd")] + strings.Repeat("\x00", 300) + "\n"
+			break
+		}
+	}
+	r := s.report(t)
+	if len(r.Phones) != 1 || r.Phones[0].Verdict != PhoneRegistered {
+		bkFail(t, r, "there is one phone")
+	}
+}
+
+// Truth: bodies were not logged. E answered the phone's REGISTERs with 503 for three minutes; CUCM then took one
+// for a new registration. Said was, likely, that it "kept the registration", and of who refuses it "answers 403 .".
+func TestOwnNotKnownWhetherKept(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	s.c().info, s.e().info = func(time.Duration) bool { return true }, func(time.Duration) bool { return true }
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	last := p.keep(120*bkS, 600*bkS, 115*bkS)
+	for i := range 6 {
+		p.atE(last+time.Duration(115+30*i)*bkS, 503)
+	}
+	p.ex(bkEx{at: last + 300*bkS, newreg: true})
+	p.keep(last+415*bkS, 1190*bkS, 115*bkS)
+	q := s.phone(2)
+	for at := 20 * bkS; at < 1100*bkS; at += 60 * bkS {
+		q.ex(bkEx{at: at, code: 403})
+	}
+	r := s.report(t)
+	all := bkShow(r)
+	if strings.Contains(all, "kept the registration") || strings.Contains(all, "403 .") || !strings.Contains(all, "was answered with success") {
+		bkFail(t, r, "whether it kept its registration was not logged")
 	}
 }

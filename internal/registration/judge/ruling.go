@@ -182,7 +182,7 @@ func (r *Ruling) refused(w *wire.Wire) {
 	from := s.Failing[slices.IndexFunc(s.Failing, func(x *wire.Txn) bool { return x.Code != 0 })]
 	r.Verdict, r.Confidence, r.About = PhoneRefused, Certain, t
 	who := whose(t)
-	r.claim(Certain, "is refused since %s: %s answers %d %s%s", Clock(from.Sent), who, t.Code, t.Phrase(w), extra(w, t))
+	r.claim(Certain, "is refused since %s: %s answers %s%s", Clock(from.Sent), who, answerWords(w, t), extra(w, t))
 	r.Proofs = append(r.Proofs, t.Message().Shows("REGISTER"), t.Last.Answer.Shows(fmt.Sprintf("%d from %s", t.Code, who)))
 
 	why := Reason{Cause: CauseRefused, Confidence: Certain, Why: fmt.Sprintf("%s refuses it", who)}

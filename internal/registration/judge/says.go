@@ -137,7 +137,11 @@ func (r *Ruling) sayHarmless(w *wire.Wire) {
 		for _, f := range c.Lapse(i).Failed() {
 			if s, ok := stopOf(w, f); ok && told < maxHarmless {
 				told++
-				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, Clock(t.Sent))
+				kept := "kept the registration"
+				if !t.Marks.Told {
+					kept = "was answered with success" // which may be a new registration
+				}
+				r.claim(Likely, "%s; the next one, at %s, %s", s.what, Clock(t.Sent), kept)
 			}
 		}
 	}

@@ -109,6 +109,11 @@ func notShown(w *wire.Wire, t *wire.Txn) Reason {
 	return r
 }
 
+// answerWords are the code and the phrase of an answer, as far as they are known.
+func answerWords(w *wire.Wire, t *wire.Txn) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", t.Code, t.Phrase(w)))
+}
+
 // extra is what an answer says for itself, in brackets.
 func extra(w *wire.Wire, t *wire.Txn) string {
 	if m := t.Last.Answer; m != nil && m.Extra != 0 {

@@ -187,6 +187,9 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 		return
 	}
+	if n.Kind == expressway.NoteSIP && n.SIP.Cut && n.SIP.FromTag == "" {
+		return // what stands behind the Call-ID is lacking, and perhaps a part of it
+	}
 	s.noteLines(n, h, at)
 	sc.noteOrder(s, n, h, at, where)
 	if !strings.EqualFold(n.SIP.Method, "REGISTER") && !strings.EqualFold(n.SIP.CSeqMethod, "REGISTER") {
