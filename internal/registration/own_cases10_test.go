@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,9 @@ func TestOwnNotKnownWhetherKept(t *testing.T) {
 		q.ex(bkEx{at: at, code: 403})
 	}
 	r := s.report(t)
+	if i := slices.IndexFunc(r.Phones, func(ph Phone) bool { return ph.MAC == p.mac }); !bkSays(r.Phones[i], CannotTell, "Cause: not known: Expressway-E received a REGISTER at") {
+		bkFail(t, r, "E answered it 503 for three minutes")
+	}
 	all := bkShow(r)
 	if strings.Contains(all, "kept the registration") || strings.Contains(all, "403 .") || !strings.Contains(all, "was answered with success") {
 		bkFail(t, r, "whether it kept its registration was not logged")
