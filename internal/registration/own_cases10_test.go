@@ -77,6 +77,23 @@ func TestOwnClusterName(t *testing.T) {
 	}
 }
 
+// Truth: C reaches one node by IPv4 and by IPv6. It is no other node.
+func TestOwnTwoKindsOfAddress(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	p := s.phone(1)
+	p.ex(bkEx{at: 5 * bkS, full: true})
+	p.notify(6*bkS, "7055")
+	last := p.keep(120*bkS, 600*bkS, 115*bkS)
+	p.node, p.local = "2001:db8::11", 25700
+	p.ex(bkEx{at: last + 115*bkS, newreg: true})
+	p.keep(last+230*bkS, 1190*bkS, 115*bkS)
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.Cause == CauseFailover {
+		bkFail(t, r, "that is the same node")
+	}
+}
+
 // Truth: CUCM had the keep-alive in time, and took it for a new registration 40 s later. Of the 40 s nothing was said.
 func TestOwnSlowNewRegistration(t *testing.T) {
 	t.Parallel()

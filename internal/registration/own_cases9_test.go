@@ -78,6 +78,27 @@ func TestOwnScannerIsNoPhone(t *testing.T) {
 	}
 }
 
+// Truth: bodies were not logged; E answered a phone with 503 that registers with a node of its own, for it could not
+// reach its C. It is not to be left out as a scanner is.
+func TestOwnTooLittleLogged(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{503, 404} {
+		s := bkNew()
+		s.c().info, s.e().info = func(time.Duration) bool { return true }, func(time.Duration) bool { return true }
+		p := s.phone(1)
+		p.ex(bkEx{at: 5 * bkS, full: true})
+		p.keep(120*bkS, 1190*bkS, 115*bkS)
+		q := s.phone(2)
+		q.call, q.to = "e7e75ff9a67fb2435b25eab2a1498171", "cucm09.example.com"
+		for at := 20 * bkS; at < 1100*bkS; at += 60 * bkS {
+			q.atE(at, code)
+		}
+		if r := s.report(t); len(r.Phones) != 2 {
+			bkFail(t, r, "%d: %d phones", code, len(r.Phones))
+		}
+	}
+}
+
 // Truth: the phone's REGISTER of 14:08 was late before C, of which the log alone is here. Another zone between
 // the same two Expressways, on a port of its own, was closed; or that of another C. Said was, likely: "the
 // traversal zone failed".
@@ -117,10 +138,13 @@ func TestOwnOtherTraversalEnds(t *testing.T) {
 // zone of a partner, and the REGISTERs show by what zone they went. Said was, likely: "the traversal zone failed".
 func TestOwnOtherZoneWhenLost(t *testing.T) {
 	t.Parallel()
-	for zone, want := range map[string]string{"PartnerZone": CauseUnknown, "MRA": CauseTraversal} {
+	for zone, want := range map[string]string{"PartnerZone": CauseUnknown, "OtherMRA": CauseUnknown, "MRA": CauseTraversal} {
 		s := bkNew()
-		p := s.phone(1)
-		p.zone = "MRA"
+		s.hosts = append(s.hosts, &bkHost{name: "expc02", role: "C", ip: "10.0.30.3"})
+		p, q := s.phone(1), s.phone(2)
+		p.zone, q.zone, q.c, q.local = "MRA", "OtherMRA", s.hosts[2], 25500
+		q.ex(bkEx{at: 20 * bkS, full: true})
+		q.keep(135*bkS, 1190*bkS, 115*bkS)
 		p.ex(bkEx{at: 5 * bkS, full: true})
 		p.notify(6*bkS, "7055")
 		last := p.keep(120*bkS, 360*bkS, 115*bkS)

@@ -146,7 +146,7 @@ func byNode(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		return Reason{}, false
 	}
 	from, to := w.Texts.AddrPort(x.Far).Addr(), w.Texts.AddrPort(y.Far).Addr()
-	if !from.IsValid() || !to.IsValid() || from == to {
+	if !from.IsValid() || !to.IsValid() || from == to || from.Is4() != to.Is4() { // a node may have one of either kind
 		return Reason{}, false
 	}
 	return Reason{Cause: CauseFailover, Confidence: Likely, Where: BetweenCAndCUCM, Why: fmt.Sprintf("it was registered with %s at %s and came to %s", w.Texts.Of(l.From.Timeline.To), from, to),

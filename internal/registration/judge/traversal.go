@@ -60,22 +60,33 @@ func tellsOfZone(w *wire.Wire, v *logs.Event, t *wire.Txn) bool {
 	if e != nil && !atE && (!end.IsValid() || !strings.Contains(text, end.Addr().String())) {
 		return false
 	}
-	names := w.Zones.In
-	if atE {
-		names = w.Zones.Out
-	}
+	zone := strings.ToLower(zoneOf(w, t, atE))
 	_, name, named := strings.Cut(text, "name:")
 	name, _, _ = strings.Cut(name, ": ") // the reason stands behind it
-	for n := range names {
-		n = strings.ToLower(n)
-		if named && name == n || !named && len(n) > 3 && strings.Contains(text, n) {
-			return true
+	switch {
+	case zone != "" && named:
+		return name == zone
+	case len(zone) > 3 && strings.Contains(text, zone):
+		return true
+	}
+	return strings.Contains(text, "travers") || atE && zone == "" && strings.Contains(text, "zone")
+}
+
+// zoneOf is what the E, or else the C, calls the zone by which a REGISTER went; empty: not known.
+func zoneOf(w *wire.Wire, t *wire.Txn, atE bool) string {
+	names := w.Zones.OfC
+	if atE {
+		names = w.Zones.OfE
+	}
+	if m := t.Last.At[logs.OutOfE]; m != nil {
+		if name := names[logs.Tunnel{E: w.Texts.AddrPort(m.Local).Addr(), C: w.Texts.AddrPort(m.Far).Addr()}]; name != "" {
+			return name
 		}
 	}
-	if named && len(names) > 0 {
-		return false // another zone
+	if m := t.Last.At[logs.IntoC]; m != nil {
+		return names[logs.Tunnel{E: w.Texts.AddrPort(m.Far).Addr(), C: w.Texts.AddrPort(m.Local).Addr()}]
 	}
-	return strings.Contains(text, "travers") || atE && len(names) == 0 && strings.Contains(text, "zone")
+	return ""
 }
 
 // farE is where the E from which C received the REGISTER listens for it.

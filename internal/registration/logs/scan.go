@@ -201,7 +201,7 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	}
 	m := sc.message(n)
 	m.At, m.Host = at, h
-	s.zones.see(n.SIP)
+	s.zones.see(n)
 	k := sc.texts.kind(m.traits)
 	s.ration.charge(by, s.ration.price(sc.texts, h, m.Call, m.To, m.User, m.Phrase, m.Extra, k.Device, k.Model, k.User, k.MAC, k.Software, k.Load, k.Contact))
 	s.Hosts[h]++

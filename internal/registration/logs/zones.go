@@ -1,52 +1,73 @@
 package logs
 
 import (
+	"net/netip"
 	"strings"
 
 	"rtmtgrab/internal/expressway"
 )
 
-// Zones are the names of the zones between E and C that REGISTERs passed, by their Via headers: as
-// an E calls that by which it sent them on, and a C that by which it had received them. Empty: not
-// known.
-type Zones struct{ Out, In map[string]bool }
+// Tunnel are the addresses of an E and a C between which REGISTERs pass, as the host that logged
+// them numbers both.
+type Tunnel struct{ E, C netip.Addr }
+
+// Zones are the names of the zones between E and C, by the Via headers of REGISTERs: as an E calls
+// that by which it sent them on, and a C that by which they came. Those that are lacking are not known.
+type Zones struct{ OfE, OfC map[Tunnel]string }
 
 const (
-	maxZones    = 32
+	maxZones    = 1000
 	maxZoneName = 128
 )
 
-// see takes in those of a REGISTER.
-func (z *Zones) see(s *expressway.SIP) {
-	if !s.Request {
+// see takes in those of a REGISTER: E's own Via names both, and is the topmost up to C.
+func (z *Zones) see(n *expressway.Note) {
+	s := n.SIP
+	if !s.Request || len(s.Vias) == 0 {
 		return
 	}
-	for _, via := range s.Vias {
-		out := expressway.ViaParam(via, "egress-zone") // else it is the phone's
-		if out == "" || strings.HasPrefix(out, "CEtcp-") || strings.HasPrefix(out, "CEtls-") {
-			continue // those lead from C to CUCM
-		}
-		add(&z.Out, out)
-		add(&z.In, expressway.ViaParam(via, "ingress-zone"))
+	t := Tunnel{n.Peer.Addr(), n.Local.Addr()}
+	if n.Sent {
+		t = Tunnel{t.C, t.E}
+	}
+	out := expressway.ViaParam(s.Vias[0], "egress-zone")
+	if !strings.HasPrefix(out, "CEtcp-") && !strings.HasPrefix(out, "CEtls-") {
+		add(&z.OfE, t, out)
+		return
+	}
+	if len(s.Vias) > 1 { // C sends it on to CUCM
+		t = Tunnel{sentBy(s.Vias[1]), n.Local.Addr()}
+		add(&z.OfC, t, expressway.ViaParam(s.Vias[1], "ingress-zone"))
 	}
 }
 
-func add(to *map[string]bool, name string) {
-	if name == "" || len(name) > maxZoneName || (*to)[name] || len(*to) >= maxZones {
+// sentBy is the address in a Via; the zero one if it has a name.
+func sentBy(via string) netip.Addr {
+	via, _, _ = strings.Cut(via, ";")
+	host := via[strings.LastIndexByte(via, ' ')+1:]
+	if e, err := netip.ParseAddrPort(host); err == nil {
+		return e.Addr().Unmap()
+	}
+	a, _ := netip.ParseAddr(strings.Trim(host, "[]"))
+	return a.Unmap()
+}
+
+func add(to *map[Tunnel]string, t Tunnel, name string) {
+	if name == "" || len(name) > maxZoneName || !t.E.IsValid() || !t.C.IsValid() || (*to)[t] == name || len(*to) >= maxZones {
 		return
 	}
 	if *to == nil {
-		*to = map[string]bool{}
+		*to = map[Tunnel]string{}
 	}
-	(*to)[strings.Clone(name)] = true
+	(*to)[t] = strings.Clone(name)
 }
 
 // join takes in those of another source.
 func (z *Zones) join(o Zones) {
-	for name := range o.Out {
-		add(&z.Out, name)
+	for t, name := range o.OfE {
+		add(&z.OfE, t, name)
 	}
-	for name := range o.In {
-		add(&z.In, name)
+	for t, name := range o.OfC {
+		add(&z.OfC, t, name)
 	}
 }
