@@ -201,3 +201,31 @@ func TestOwnNotKnownWhetherKept(t *testing.T) {
 		bkFail(t, r, "whether it kept its registration was not logged")
 	}
 }
+
+// Truth: C does not accept the certificate of CUCM, as its Event Log says, and answers 503. Said was: "Expressway
+// itself refuses it".
+func TestOwnTLSToCUCM(t *testing.T) {
+	t.Parallel()
+	s := bkNew()
+	q := s.phone(2)
+	q.ex(bkEx{at: 20 * bkS, full: true})
+	q.keep(135*bkS, 1190*bkS, 115*bkS)
+	p := s.phone(1)
+	for i := range 12 {
+		at := time.Duration(20+90*i) * bkS
+		n := len(s.c().recs)
+		p.ex(bkEx{at: at, lost: "CU", own: 503})
+		for _, r := range s.c().recs[n:] { // C did not send it, and answered at once
+			if !strings.Contains(r.text, "10.0.20.11") {
+				s.c().recs[n] = r
+				n++
+			}
+		}
+		s.c().recs = s.c().recs[:n]
+		s.c().event(at+31*bkS, `tvcs: Event="Outbound TLS Negotiation Error" Service="SIP" Src-ip="10.0.30.2" Src-port="26000" Dst-ip="10.0.20.11" Dst-port="5061" Detail="self signed certificate" Protocol="TLS"`)
+	}
+	r := s.report(t)
+	if ph := bkFind(t, r, p.dev); ph.LateAt != judge.BetweenCAndCUCM || !bkSays(ph, Likely, "its connection to 10.0.20.11:5061 had failed (Outbound TLS Negotiation Error: self signed certificate)") {
+		bkFail(t, r, "it is the certificate of CUCM: %s", ph.LateAt)
+	}
+}

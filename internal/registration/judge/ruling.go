@@ -194,6 +194,10 @@ func (r *Ruling) refused(w *wire.Wire) {
 		why = Reason{Cause: CauseAuth, Confidence: Likely, Why: "its credentials are not accepted"}
 	case cannotConnect(w, t):
 		why = Reason{Cause: CauseFailover, Confidence: Likely, Why: "Expressway-C could not connect to " + w.Texts.Of(t.Timeline.To), Where: BetweenCAndCUCM}
+	case stopped && stop.where == InC:
+		if r, ok := tlsToCUCM(w, t); ok {
+			why = r
+		}
 	case stopped && stop.where == BetweenCAndCUCM:
 		why = Reason{Cause: CauseUnknown, Confidence: Likely, Where: BetweenCAndCUCM, Why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
 	case stopped && stop.where == BetweenEAndC:

@@ -33,6 +33,9 @@ func byUnanswered(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		}
 		return r.betweenEAndC(w, l, t, s), true
 	case InC:
+		if r, ok := tlsToCUCM(w, t); ok {
+			return r, true
+		}
 		if no := refusedFor(w, l, s.sent); cannotConnect(w, t) || no != nil {
 			r.Cause, r.Confidence, r.Where = CauseFailover, Likely, BetweenCAndCUCM
 			if no != nil {

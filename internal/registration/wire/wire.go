@@ -26,7 +26,7 @@ type Wire struct {
 	Links         *Links
 	PortChanges   []PortChange                    // by time
 	TraversalEnds []TraversalEnd                  // by host and time
-	TLSFailures   map[netip.Addr][]logs.TCPRecord // of connections to an E, by who called it and by time
+	TLSFailures   map[netip.Addr][]logs.TCPRecord // by who called, and by time
 
 	changeTo map[newPort]*PortChange
 }
@@ -60,21 +60,20 @@ func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 
 // pickTCP takes the records of connections that bear on a registration: of connections
 // from a C to one of the nodes, those that say that one between C and E is no more, and
-// those of failed ones to an E.
+// those of failed ones.
 func pickTCP(l *logs.Logs, nodes map[netip.AddrPort]bool) []logs.TCPRecord {
 	return l.TakeTCP(func(h *logs.Host, what string, src, dst netip.AddrPort) bool {
 		toCUCM := h != nil && h.Role != "E" && (nodes[src] || nodes[dst])
-		toE := h != nil && h.Role == "E" && what == expressway.TCPFailed
-		return toCUCM || toE || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
+		return toCUCM || h != nil && what == expressway.TCPFailed || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
 	})
 }
 
-// tlsFailures are the failed connections to an E.
+// tlsFailures are the connections that failed because of their TLS.
 func tlsFailures(l *logs.Logs, tcps []logs.TCPRecord) map[netip.Addr][]logs.TCPRecord {
 	out := map[netip.Addr][]logs.TCPRecord{}
 	for _, n := range tcps {
-		h, from := l.ByName[n.Host], l.Texts.AddrPort(n.Src).Addr()
-		if h != nil && h.Role == "E" && from.IsValid() && logs.TLSFailed(l.Texts.Of(n.Reason)) {
+		from := l.Texts.AddrPort(n.Src).Addr()
+		if from.IsValid() && logs.TLSFailed(l.Texts.Of(n.Reason)) {
 			out[from] = append(out[from], n)
 		}
 	}
