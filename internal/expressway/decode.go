@@ -20,7 +20,7 @@ func (n *Note) line(r *Record) {
 	n.Host, n.Process = hostName(head.host), process(rest)
 	var e ends
 	var detail, free []byte
-	action := false
+	action, cut := false, false
 	for {
 		key, value, after, ok := nextPair(rest)
 		if !ok {
@@ -52,6 +52,7 @@ func (n *Note) line(r *Record) {
 		case "Msg-Hash":
 			first(&n.Hash, value)
 		case "Detail":
+			cut = cut || detail == nil && after == nil // no quote closes it
 			keep(&detail, value)
 		case "Reason":
 			first(&n.Reason, value)
@@ -63,6 +64,9 @@ func (n *Note) line(r *Record) {
 		detail = bytes.TrimLeft(free, ": ")
 	}
 	n.kind(detail, action)
+	if n.Kind == NoteSIP {
+		n.SIP.Cut = cut
+	}
 	n.addresses(&e)
 }
 
@@ -173,7 +177,7 @@ func harmless(b []byte) string {
 func (n *Note) addresses(e *ends) {
 	n.Local = addrPort(e.localIP, e.localPort)
 	switch {
-	case n.Module == "network.tcp":
+	case n.Module == "network.tcp" || n.Kind == NoteEvent:
 		if e.localIP == nil {
 			n.Local = addrPort(e.srcIP, e.srcPort)
 		}

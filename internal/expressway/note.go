@@ -29,7 +29,7 @@ type Note struct {
 	Process        string // without pid and colon; may be empty
 	Module, Level  string // without blanks around
 	Sent           bool   // Action="Sent"; else received
-	// Local and Peer are the ends of a message. A TCP record has Src and Dst instead:
+	// Local and Peer are the ends of a message. A TCP or Event record has Src and Dst instead:
 	// Local is then Src, which opened the connection, and Peer is Dst, whoever of the
 	// two is the host itself. An end that is not logged is the zero AddrPort.
 	Local, Peer netip.AddrPort

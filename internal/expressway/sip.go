@@ -24,9 +24,10 @@ type SIP struct {
 	CSeq             uint32
 	CSeqMethod       string
 
-	FromBody bool // made from the message's text: what follows is known only then
+	FromBody bool // made from the message's text: what follows, but for Cut, is known only then
 	// Cut: the text ends before Content-Length bytes, or in the headers without a
-	// Content-Length of 0. What is missing from a cut message may have been there.
+	// Content-Length of 0. What is missing from a cut message may have been there. Of one
+	// line: no quote closes it, and the last that it has may lack its end.
 	Cut           bool
 	Vias          []string // topmost first
 	Branch        string   // of the topmost Via

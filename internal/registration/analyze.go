@@ -76,10 +76,13 @@ func Analyze(ctx context.Context, sources []Source, o Options) (*Report, error) 
 	h := hear.Join(w, records, o.Names)
 	h.Teach()
 	phones := phone.List(w, phone.Known{Alerts: o.Alerts, Named: o.PhonesNamed, Grace: o.Grace, Name: h.Name})
+	phones, outside := phone.Apart(w, phones)
 	rulings, stories := make([]*judge.Ruling, len(phones)), make([]*hear.Story, len(phones))
 	for i, p := range phones {
 		stories[i] = h.Of(p, judge.Rule(w, p))
 		rulings[i] = stories[i].Ruling
 	}
-	return write(o, h, w, phones, rulings, stories), nil
+	r := write(o, h, w, phones, rulings, stories)
+	r.Notes = append(r.Notes, outsideNotes(w, outside)...)
+	return r, nil
 }

@@ -56,6 +56,7 @@ type bkMsg struct {
 	body           string
 	requestURI     string
 	from           string // user in From, where it is not that in To
+	via            string // parameters of the Via
 }
 
 var bkCounter atomic.Uint64
@@ -115,7 +116,7 @@ func (h *bkHost) sip(at time.Duration, sent bool, local int, peer string, port i
 	} else {
 		fmt.Fprintf(&b, "SIP/2.0 %d %s\n", m.code, bkPhrase[m.code])
 	}
-	fmt.Fprintf(&b, " Via: SIP/2.0/TCP %s;branch=%s\n Call-ID: %s\n CSeq: %d %s\n From: <sip:%s@%s>;tag=a1\n To: <sip:%s@%s>\n", h.ip, m.branch, m.call, m.cseq, m.method, pick(m.from, m.user), m.to, m.user, m.to)
+	fmt.Fprintf(&b, " Via: SIP/2.0/TCP %s%s;branch=%s\n Call-ID: %s\n CSeq: %d %s\n From: <sip:%s@%s>;tag=a1\n To: <sip:%s@%s>\n", h.ip, m.via, m.branch, m.call, m.cseq, m.method, pick(m.from, m.user), m.to, m.user, m.to)
 	if m.contact != "" {
 		fmt.Fprintf(&b, " Contact: %s\n", m.contact)
 	}
@@ -226,6 +227,7 @@ type bkPhone struct {
 	cucmDate  func(at time.Duration) time.Duration
 	noCDate   bool
 	user      string // in its Contact; empty: one of its own
+	zone      string // by which E sends its REGISTERs on, as its Via says; empty: it does not say
 }
 
 func (s *bkSite) phone(i int) *bkPhone {

@@ -46,18 +46,25 @@ func (p *bkPhone) ex(x bkEx) time.Duration {
 	br := func(hop string) string { return fmt.Sprintf("z9hG4bK%s%d", hop, n) }
 	onP, onE, onC := br("p"), br("e"), br("c")
 	at := func(b string) bkMsg { y := m; y.branch = b; return y }
+	sent := func() bkMsg {
+		y := at(onE)
+		if p.zone != "" {
+			y.via = ";egress-zone=" + p.zone
+		}
+		return y
+	}
 	if x.lost == "E" {
 		return 0
 	}
 	t := x.at + pick(x.dE, 15*ms)
 	p.e.sip(t, false, 5061, "198.51.100.7", p.src, at(onP))
 	t += pick(x.inE, 2*ms)
-	p.e.sip(t, true, 7001, p.c.ip, 25013, at(onE))
+	p.e.sip(t, true, 7001, p.c.ip, 25013, sent())
 	if x.lost == "EC" {
 		return 0
 	}
 	t += pick(x.dEC, 4*ms)
-	p.c.sip(t, false, 25013, p.e.ip, 7001, at(onE))
+	p.c.sip(t, false, 25013, p.e.ip, 7001, sent())
 	t += pick(x.inC, 2*ms)
 	p.c.sip(t, true, p.local, p.node, p.tls, at(onC))
 	ans := func(code int, own bool) bkMsg {

@@ -60,7 +60,7 @@ func (r *Ruling) after(w *wire.Wire, t *wire.Txn) {
 		t := s.Failing[len(s.Failing)-1]
 		became := "has no answer"
 		if t.Code != 0 {
-			became = fmt.Sprintf("was answered %d %s", t.Code, t.Phrase(w))
+			became = "was answered " + answerWords(w, t)
 		}
 		r.claim(whole, "no full REGISTER follows until the logs end at %s; its last REGISTER, at %s, %s", Clock(end), Clock(t.Sent), became)
 	case s.End.Cut != nil:

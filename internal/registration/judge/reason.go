@@ -2,7 +2,6 @@ package judge
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
@@ -42,14 +41,18 @@ func reasonOf(w *wire.Wire, l phone.Lapse) Reason {
 	}
 	r := unexplained("nothing in these logs explains why CUCM dropped it")
 	if l.To.Kind == wire.KindFull {
-		r = unexplained("why it registered anew is not in these logs")
+		r = unexplained(whyAnew)
 	}
-	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
+	for _, by := range []func(*wire.Wire, phone.Lapse) (Reason, bool){byFailover, byLinkBefore, byRefusal, byUnanswered, byDeadLink, byNode, byPeers, byTraversal, byLink, byPort, byLateness, byOtherPort, byNobodyKnown} {
 		if found, ok := by(w, l); ok {
 			r = found
 			break
 		}
 	}
+	if r.Cause == CauseUnknown && r.Confidence == CannotTell {
+		r = r.asItSays(l)
+	}
+	r = r.withRestart(w, l).withFailing(w, l.From, l.From.OK, l.To.Sent)
 	if hole := l.Hole(w); hole != nil && (l.Hidden() || r.Cause == CauseLate) {
 		lacks := fmt.Sprintf("these logs lack %s, and a REGISTER may have stood there", spanOf(hole))
 		if r.Cause == CauseLate || r.Cause == CauseUnknown || r.Cause == CausePath {
@@ -136,6 +139,20 @@ func byFailover(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	return r, true
 }
 
+// byNode: C sent its REGISTER to another address of the same name: that of a cluster.
+func byNode(w *wire.Wire, l phone.Lapse) (Reason, bool) {
+	x, y := l.From.Last.At[logs.ToCUCM], l.To.Last.At[logs.ToCUCM]
+	if x == nil || y == nil {
+		return Reason{}, false
+	}
+	from, to := w.Texts.AddrPort(x.Far).Addr(), w.Texts.AddrPort(y.Far).Addr()
+	if !from.IsValid() || !to.IsValid() || from == to || from.Is4() != to.Is4() { // a node may have one of either kind
+		return Reason{}, false
+	}
+	return Reason{Cause: CauseFailover, Confidence: Likely, Where: BetweenCAndCUCM, Why: fmt.Sprintf("it was registered with %s at %s and came to %s", w.Texts.Of(l.From.Timeline.To), from, to),
+		Proofs: []logs.Proof{x.Shows("the node before"), y.Shows("the node now")}}, true
+}
+
 // byPeers: the phone came over other peers than before, and nothing held it up there.
 func byPeers(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	switch LostAt(w, l).Where {
@@ -144,7 +161,7 @@ func byPeers(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	}
 	pc, pe := l.From.Peers(w.Logs)
 	tc, te := l.To.Peers(w.Logs)
-	from, to := farE(w, l.From), farE(w, l.To)
+	from, to := farE(w, l.From).Addr(), farE(w, l.To).Addr()
 	why := ""
 	switch {
 	case pe != nil && te != nil && pe != te:
@@ -157,17 +174,6 @@ func byPeers(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 		return Reason{}, false
 	}
 	return Reason{Cause: CausePath, Confidence: Likely, Why: why, Proofs: []logs.Proof{l.From.Message().Shows("the path before"), l.To.Message().Shows("the path now")}}, true
-}
-
-// farE is the address of the E from which C received the REGISTER.
-func farE(w *wire.Wire, t *wire.Txn) netip.Addr {
-	if m := t.Last.At[logs.IntoC]; m != nil {
-		return w.Texts.AddrPort(m.Far).Addr()
-	}
-	if m := t.Last.At[logs.OutOfE]; m != nil {
-		return w.Texts.AddrPort(m.Local).Addr()
-	}
-	return netip.Addr{}
 }
 
 // byTraversal: the REGISTER was late, though not before E as far as is known, and the

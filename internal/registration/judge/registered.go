@@ -92,6 +92,10 @@ func (r *Ruling) stillRegistered(w *wire.Wire) {
 		unknown(Certain, "the connection that carried it closed at %s, and its next REGISTER is not in these logs", Clock(s.End.Cut.Closed))
 	case s.End.Quiet:
 		unknown(Certain, "nothing was heard of it since %s, for longer than CUCM waits", Clock(s.Last.Sent))
+		if what, shows := failing(w, s.Last, s.Last.OK, r.Chain.End(w)); what != "" {
+			r.claim(Certain, "%s", what)
+			r.Reason = &Reason{Cause: CauseUnknown, Confidence: CannotTell, Where: BeforeE, Proofs: shows, Why: "its connections to Expressway-E may be those that failed there because of their TLS; other devices may have its address"}
+		}
 	case r.Verdict != VerdictUnknown:
 		r.doubt(w, s.Last.OK)
 	}
@@ -127,11 +131,33 @@ func (r *Ruling) unclearReason(w *wire.Wire) *Reason {
 		if l.From == nil || !l.To.Good() {
 			continue
 		}
+		if r := failedLong(w, l); r != nil {
+			return r
+		}
 		if change := w.PortChangeOf(l.To); change != nil && l.From.Sent < change.At && change.At <= l.To.Sent {
 			return &Reason{Cause: CauseTCP, Confidence: CannotTell, Where: BetweenCAndCUCM, Why: ChangeWords(w, change) + "; whether CUCM took its next REGISTER for a new registration is not known without the answer's body"}
 		}
 	}
 	return nil
+}
+
+// failedLong is why the REGISTERs of a lapse failed for longer than CUCM waits, where the answer to
+// the last of them was not logged in full; nil: they did not, or that is not known.
+func failedLong(w *wire.Wire, l phone.Lapse) *Reason {
+	wait := 2 * l.Cadence
+	if l.From.Expires > 0 {
+		wait = int64(l.From.Expires)*1e9 + l.Grace()
+	}
+	if l.To.Marks.Told || wait == 0 || l.To.Sent-l.From.OK <= wait || len(l.Failed()) == 0 {
+		return nil
+	}
+	r := reasonOf(w, l)
+	if r.Cause == CauseUnknown && r.Confidence == CannotTell {
+		return nil
+	}
+	r.Confidence = CannotTell
+	r.Why += "; whether CUCM had dropped the phone by then is not known without the answer's body"
+	return &r
 }
 
 func spanOf(s *evidence.Span) string {

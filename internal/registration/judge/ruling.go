@@ -75,9 +75,29 @@ func Rule(w *wire.Wire, p *phone.Phone) *Ruling {
 		if w.Bodies == "no" {
 			what = "it sends REGISTERs under %d Call-IDs at a time, perhaps to a primary and a secondary CUCM, and this is about one of them"
 		}
+		if number := oneOf(p, worst); number != 0 {
+			what = "it registers %d numbers by themselves, and this is about " + w.Texts.Of(number)
+		}
 		worst.claim(worst.Confidence, what, n)
 	}
 	return worst
+}
+
+// oneOf is the number that a chain is about, where each chain of the phone is about another one; 0:
+// it is not so, or not known.
+func oneOf(p *phone.Phone, r *Ruling) logs.Text {
+	seen := map[logs.Text]bool{}
+	for _, c := range p.Chains {
+		number := c.Txns[0].User()
+		if number == 0 || seen[number] {
+			return 0
+		}
+		seen[number] = true
+	}
+	if r.Chain == nil {
+		return 0
+	}
+	return r.Chain.Txns[0].User()
 }
 
 func (r *Ruling) at() int64 {
@@ -162,7 +182,7 @@ func (r *Ruling) refused(w *wire.Wire) {
 	from := s.Failing[slices.IndexFunc(s.Failing, func(x *wire.Txn) bool { return x.Code != 0 })]
 	r.Verdict, r.Confidence, r.About = PhoneRefused, Certain, t
 	who := whose(t)
-	r.claim(Certain, "is refused since %s: %s answers %d %s%s", Clock(from.Sent), who, t.Code, t.Phrase(w), extra(w, t))
+	r.claim(Certain, "is refused since %s: %s answers %s%s", Clock(from.Sent), who, answerWords(w, t), extra(w, t))
 	r.Proofs = append(r.Proofs, t.Message().Shows("REGISTER"), t.Last.Answer.Shows(fmt.Sprintf("%d from %s", t.Code, who)))
 
 	why := Reason{Cause: CauseRefused, Confidence: Certain, Why: fmt.Sprintf("%s refuses it", who)}
@@ -174,6 +194,10 @@ func (r *Ruling) refused(w *wire.Wire) {
 		why = Reason{Cause: CauseAuth, Confidence: Likely, Why: "its credentials are not accepted"}
 	case cannotConnect(w, t):
 		why = Reason{Cause: CauseFailover, Confidence: Likely, Why: "Expressway-C could not connect to " + w.Texts.Of(t.Timeline.To), Where: BetweenCAndCUCM}
+	case stopped && stop.where == InC:
+		if r, ok := tlsToCUCM(w, t); ok {
+			why = r
+		}
 	case stopped && stop.where == BetweenCAndCUCM:
 		why = Reason{Cause: CauseUnknown, Confidence: Likely, Where: BetweenCAndCUCM, Why: stop.what + ". It was lost between Expressway-C and CUCM, or in CUCM itself"}
 	case stopped && stop.where == BetweenEAndC:
@@ -181,8 +205,16 @@ func (r *Ruling) refused(w *wire.Wire) {
 		if trouble := traversalTrouble(w, t, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 || t.Code == 504 {
 			why.Cause, why.Proofs = CauseTraversal, trouble
 		}
+	case stopped && stop.where == InE && !turnedAway(t):
+		by := t // it shows no zone, for it went by none
+		if s.Last != nil {
+			by = s.Last
+		}
+		if trouble := traversalTrouble(w, by, from.Sent-tenMinutes, t.Sent); len(trouble) > 0 {
+			why = Reason{Cause: CauseTraversal, Confidence: Likely, Where: BetweenEAndC, Why: stop.what, Proofs: trouble}
+		}
 	}
-	if why.Cause == CauseRefused && !t.Marks.Own && !t.Marks.CUCMs {
+	if why.Cause == CauseRefused && (t.Marks.Own && !refusal(t.Code) || !t.Marks.Own && !t.Marks.CUCMs) {
 		why.Confidence = Likely
 	}
 	r.Reason = &why

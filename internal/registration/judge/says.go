@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -67,6 +66,9 @@ func (r *Ruling) sayInTime(w *wire.Wire, l phone.Lapse) {
 		r.claim(Certain, "C sent it in time, and CUCM's first answer came after %s", Seconds(d))
 	default:
 		r.claim(Certain, "it came in time, %s after the success before it", Seconds(l.Gap()))
+		if took := l.To.OK - l.To.Sent; l.To.Exact && l.To.Last.At[logs.FromCUCM] != nil && took > wire.Slow {
+			r.claim(Certain, "CUCM's final answer to it came %s after Expressway-C had sent it", Seconds(took))
+		}
 	}
 }
 
@@ -135,14 +137,12 @@ func (r *Ruling) sayHarmless(w *wire.Wire) {
 		for _, f := range c.Lapse(i).Failed() {
 			if s, ok := stopOf(w, f); ok && told < maxHarmless {
 				told++
-				r.claim(Likely, "%s; the next one, at %s, kept the registration", s.what, Clock(t.Sent))
+				kept := "kept the registration"
+				if !t.Marks.Told {
+					kept = "was answered with success" // which may be a new registration
+				}
+				r.claim(Likely, "%s; the next one, at %s, %s", s.what, Clock(t.Sent), kept)
 			}
 		}
 	}
-}
-
-func alarmName(n int16) string {
-	name := map[int16]string{20: "TCPclosedUserInitiatedReset", 22: "TCPclosedUcmInitiatedReset", 23: "TCPclosedUcmInitiatedRestart", 30: "AlarmWipe",
-		104: "ApplyConfig", 105: "DeviceRestart", 107: "DeviceReset"}[n]
-	return strings.TrimSuffix(fmt.Sprintf("cisco-alarm %d %s", n, name), " ")
 }

@@ -1,9 +1,7 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"rtmtgrab/internal/registration/logs"
@@ -53,7 +51,7 @@ func stopOf(w *wire.Wire, t *wire.Txn) (s stop, ok bool) {
 		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and Expressway-C did not receive it%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
 	case at[logs.OutOfE] != nil:
 		return stop{where: AfterE, what: fmt.Sprintf("Expressway-E sent a REGISTER on at %s, and no answer came back%s", Clock(w.Steady(at[logs.OutOfE])), said), sent: at[logs.OutOfE]}, true
-	case at[logs.PhoneToE] != nil && said != "" && t.Code != 503:
+	case at[logs.PhoneToE] != nil && said != "" && (t.Code == 408 || t.Code == 504):
 		return stop{where: BetweenEAndC, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and could not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
 	case at[logs.PhoneToE] != nil:
 		return stop{where: InE, what: fmt.Sprintf("Expressway-E received a REGISTER at %s and did not send it on%s", Clock(w.Steady(at[logs.PhoneToE])), said), sent: at[logs.PhoneToE]}, true
@@ -86,6 +84,17 @@ func whose(t *wire.Txn) string {
 	return "CUCM or an Expressway"
 }
 
+// refusal reports whether a code refuses a REGISTER for what it is, or by policy. An Expressway
+// gives other ones as well because it cannot reach the next one, or CUCM.
+func refusal(code uint16) bool {
+	return code/100 == 4 && code != 404 && code != 408 && code != 480
+}
+
+// turnedAway reports whether E itself refused a REGISTER that it had not sent on.
+func turnedAway(t *wire.Txn) bool {
+	return t.Marks.Own && t.Last.At[logs.PhoneToE] != nil && t.Last.At[logs.OutOfE] == nil && t.Last.At[logs.IntoE] == nil && refusal(t.Code)
+}
+
 // gaveUp reports whether an answer is one that says that somebody else did not answer, and the
 // logs do not show who says so: an Expressway that waited for CUCM or for another Expressway,
 // or CUCM.
@@ -100,6 +109,11 @@ func notShown(w *wire.Wire, t *wire.Txn) Reason {
 	return r
 }
 
+// answerWords are the code and the phrase of an answer, as far as they are known.
+func answerWords(w *wire.Wire, t *wire.Txn) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", t.Code, t.Phrase(w)))
+}
+
 // extra is what an answer says for itself, in brackets.
 func extra(w *wire.Wire, t *wire.Txn) string {
 	if m := t.Last.Answer; m != nil && m.Extra != 0 {
@@ -111,30 +125,4 @@ func extra(w *wire.Wire, t *wire.Txn) string {
 // cannotConnect reports whether C says of its own answer that it could not connect.
 func cannotConnect(w *wire.Wire, t *wire.Txn) bool {
 	return t.Marks.Own && strings.Contains(strings.ToLower(extra(w, t)), "unable to connect")
-}
-
-// traversalTrouble are the records of a span that say that the connection or zone between
-// the phone's E and C failed.
-func traversalTrouble(w *wire.Wire, t *wire.Txn, from, to int64) []logs.Proof {
-	var out []logs.Proof
-	ip := farE(w, t)
-	for _, n := range w.TraversalEnds {
-		if n.At > from && n.At <= to && n.E == ip && ip.IsValid() {
-			out = append(out, n.Shows(w.Texts.Of(n.What)+" between C and E"))
-		}
-	}
-	_, e := t.Peers(w.Logs)
-	for _, v := range w.Events {
-		if v.At <= from || v.At > to {
-			continue
-		}
-		text := strings.ToLower(w.Texts.Of(v.What))
-		bad := strings.Contains(text, "fail") || strings.Contains(text, "down") || strings.Contains(text, "lost") || strings.Contains(text, "inactive")
-		about := strings.Contains(text, "travers") || ip.IsValid() && strings.Contains(text, ip.String()+":70") || e != nil && v.Host == e.ID && strings.Contains(text, "zone")
-		if bad && about && (e == nil || v.Host == e.ID || ip.IsValid() && strings.Contains(text, ip.String())) {
-			out = append(out, v.Shows(w.Texts.Of(v.What)))
-		}
-	}
-	slices.SortStableFunc(out, func(x, y logs.Proof) int { return cmp.Compare(x.At, y.At) })
-	return out[:min(len(out), 6)]
 }

@@ -28,8 +28,14 @@ func byUnanswered(w *wire.Wire, l phone.Lapse) (Reason, bool) {
 	case BetweenCAndCUCM:
 		return r.betweenCAndCUCM(w, l, t, s), true
 	case BetweenEAndC, AfterE, InE:
+		if turnedAway(t) {
+			break
+		}
 		return r.betweenEAndC(w, l, t, s), true
 	case InC:
+		if r, ok := tlsToCUCM(w, t); ok {
+			return r, true
+		}
 		if no := refusedFor(w, l, s.sent); cannotConnect(w, t) || no != nil {
 			r.Cause, r.Confidence, r.Where = CauseFailover, Likely, BetweenCAndCUCM
 			if no != nil {

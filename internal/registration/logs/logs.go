@@ -30,6 +30,7 @@ type Logs struct {
 	Own       map[End]string      // the hosts' own ends, with their names
 	Strangers map[string][]string // addresses of peers without logs, by role: "C" or "E"
 
+	Zones  Zones   // that REGISTERs passed
 	More   More    // what was not kept, for it was too much
 	Events []Event // that may explain a loss, by host and time
 	Bodies string  // whether SIP messages were logged in full: yes, no, mixed, unknown

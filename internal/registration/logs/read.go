@@ -27,6 +27,9 @@ func Read(ctx context.Context, sources []Source, window evidence.Window, peers, 
 
 	l := &Logs{Window: window, Peers: peers, Texts: texts, Sources: sources, Scans: scans, Events: events, More: more,
 		ByName: map[Text]*Host{}, Own: map[End]string{}, Strangers: map[string][]string{}}
+	for _, s := range scans {
+		l.Zones.join(s.zones)
+	}
 	l.listHosts()
 	l.tellRoles(msgs)
 	l.findStrangers(msgs)

@@ -51,6 +51,7 @@ type Scan struct {
 type told struct {
 	events []Event
 	orders []Order
+	zones  Zones
 }
 
 // errTooMuch is of a log that holds more than is kept of one.
@@ -129,40 +130,65 @@ func (sc *scanner) keep(s *Scan, pairs *pairs, i int, n expressway.Note) {
 	case expressway.NoteSIP, expressway.NoteBody:
 		sc.keepMessage(s, pairs, &n, h, evidence.Nanos(at), where)
 	case expressway.NoteTCP:
-		if !toSIP(n.Local) && !toSIP(n.Peer) {
-			return
-		}
-		if s.ration.notes <= 0 || s.tcps.n >= maxNotes {
-			s.Dropped++
-			return
-		}
-		what, reason := sc.texts.add(n.TCP), sc.texts.add(n.Reason)
-		s.ration.note(sc.texts, what, reason)
-		s.tcps.add(TCPRecord{At: evidence.Nanos(at), place: where, Host: h, What: what, Reason: reason}, n.Local, n.Peer)
+		sc.keepTCP(s, n.Local, n.Peer, n.TCP, n.Reason, TCPRecord{At: evidence.Nanos(at), place: where, Host: h})
 	case expressway.NoteEvent:
-		what := n.Event
-		for _, w := range []string{n.Detail, n.Reason} {
-			if w != "" {
-				what += ": " + w
-			}
-		}
-		if !explains(what) {
+		if TLSFailed(n.Event) {
+			sc.keepTCP(s, n.Local, n.Peer, expressway.TCPFailed, n.Event+": "+n.Detail, TCPRecord{At: evidence.Nanos(at), place: where, Host: h})
 			return
 		}
-		if s.ration.notes <= 0 || len(s.events) >= maxNotes {
-			s.Dropped++
-			return
-		}
-		e := Event{evidence.Nanos(at), where, h, sc.texts.add(what)}
-		s.ration.note(sc.texts, e.What)
-		s.events = append(s.events, e)
+		sc.keepEvent(s, &n, h, evidence.Nanos(at), where)
 	}
+}
+
+// keepTCP keeps a record of a connection that may be one to CUCM or between C and E, or of a phone's
+// that failed.
+func (sc *scanner) keepTCP(s *Scan, src, dst netip.AddrPort, what, reason string, n TCPRecord) {
+	if !toSIP(src) && !toSIP(dst) {
+		return
+	}
+	if s.ration.notes <= 0 || s.tcps.n >= maxNotes {
+		s.Dropped++
+		return
+	}
+	n.What, n.Reason = sc.texts.add(what), sc.texts.add(reason)
+	s.ration.note(sc.texts, n.What, n.Reason)
+	s.tcps.add(n, src, dst)
+}
+
+// TLSFailed reports whether an event, or why a connection failed, says that it was because of its
+// TLS.
+func TLSFailed(event string) bool {
+	name, _, _ := strings.Cut(event, ":")
+	return strings.HasSuffix(name, "TLS Negotiation Error")
+}
+
+// keepEvent keeps an event that may explain a loss.
+func (sc *scanner) keepEvent(s *Scan, n *expressway.Note, h Text, at int64, where Place) {
+	what := n.Event
+	for _, w := range []string{n.Detail, n.Reason} {
+		if w != "" {
+			what += ": " + w
+		}
+	}
+	if !explains(what) {
+		return
+	}
+	if s.ration.notes <= 0 || len(s.events) >= maxNotes {
+		s.Dropped++
+		return
+	}
+	e := Event{at, where, h, sc.texts.add(what)}
+	s.ration.note(sc.texts, e.What)
+	s.events = append(s.events, e)
 }
 
 // keepMessage keeps a REGISTER or an answer to one, and what others tell of phones' lines.
 func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text, at int64, where Place) {
 	if n.SIP == nil || n.SIP.CallID == "" && n.Hash == "" {
 		return
+	}
+	if n.Kind == expressway.NoteSIP && n.SIP.Cut && n.SIP.FromTag == "" {
+		return // what stands behind the Call-ID is lacking, and perhaps a part of it
 	}
 	s.noteLines(n, h, at)
 	sc.noteOrder(s, n, h, at, where)
@@ -175,6 +201,7 @@ func (sc *scanner) keepMessage(s *Scan, pairs *pairs, n *expressway.Note, h Text
 	}
 	m := sc.message(n)
 	m.At, m.Host = at, h
+	s.zones.see(n)
 	k := sc.texts.kind(m.traits)
 	s.ration.charge(by, s.ration.price(sc.texts, h, m.Call, m.To, m.User, m.Phrase, m.Extra, k.Device, k.Model, k.User, k.MAC, k.Software, k.Load, k.Contact))
 	s.Hosts[h]++

@@ -107,7 +107,7 @@ func (e *chainEnd) before(l *wire.Timeline) bool {
 		}
 	}
 	if from < 0 {
-		return true
+		return !e.beside(l)
 	}
 	for node, last := range e.good {
 		if last > from && (node == l.To || to > last) {
@@ -115,6 +115,17 @@ func (e *chainEnd) before(l *wire.Timeline) bool {
 		}
 	}
 	return !goes && e.unknown <= from
+}
+
+// beside reports whether a timeline without success is of another number than that of the chain,
+// which goes on being answered meanwhile: another line of the phone, that fails.
+func (e *chainEnd) beside(l *wire.Timeline) bool {
+	begin := l.Begins()
+	if e.last == nil || e.left || begin == 0 || e.last.Sent <= begin {
+		return false
+	}
+	mine, other := e.last.User(), l.Txns[0].User()
+	return mine != 0 && other != 0 && mine != other
 }
 
 // measure finds, for each REGISTER, the success before it, how long after that its first

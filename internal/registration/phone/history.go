@@ -62,6 +62,7 @@ func historyOf(w *wire.Wire, c *Chain) History {
 			}
 			s.success(t)
 		case t.Code == 0 && end-t.Sent < wire.InFlight:
+		case t.Last.Challenged() && end-t.Sent < wire.Again: // its credentials may come yet
 		case t.Kind == wire.KindRegister && s.Last != nil && t.Timeline.To != s.Last.Timeline.To: // perhaps a keep-alive to a secondary CUCM
 			s.Unclear = t
 		default:

@@ -8,8 +8,8 @@ import (
 	"rtmtgrab/internal/registration/logs"
 )
 
-// again is how soon credentials follow a challenge.
-const again = int64(10 * time.Second)
+// Again is how soon, in ns, credentials follow a challenge.
+const Again = int64(10 * time.Second)
 
 // transact makes transactions of a timeline's attempts: a challenge and what follows it
 // are one.
@@ -19,7 +19,7 @@ func transact(w *Wire, l *Timeline) {
 	})
 	for i := 0; i < len(l.Attempts); {
 		j := i + 1
-		for j < len(l.Attempts) && l.Attempts[j-1].Challenged() && l.Attempts[j].Begin-l.Attempts[j-1].Begin <= again && !l.Attempts[j-1].refusedToken() {
+		for j < len(l.Attempts) && l.Attempts[j-1].Challenged() && l.Attempts[j].Begin-l.Attempts[j-1].Begin <= Again && !l.Attempts[j-1].refusedToken() {
 			j++
 		}
 		l.Txns = append(l.Txns, newTxn(w, l, l.Attempts[i:j]))

@@ -9,7 +9,9 @@
 package wire
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"rtmtgrab/internal/expressway"
 	"rtmtgrab/internal/registration/logs"
@@ -22,8 +24,9 @@ type Wire struct {
 	*Clocks
 	Timelines     []*Timeline // those of a Call-ID one after the other
 	Links         *Links
-	PortChanges   []PortChange   // by time
-	TraversalEnds []TraversalEnd // by host and time
+	PortChanges   []PortChange                    // by time
+	TraversalEnds []TraversalEnd                  // by host and time
+	TLSFailures   map[netip.Addr][]logs.TCPRecord // by who called, and by time
 
 	changeTo map[newPort]*PortChange
 }
@@ -31,7 +34,8 @@ type Wire struct {
 // A TraversalEnd is a record that says that a connection between a C and an E is no more.
 type TraversalEnd struct {
 	logs.TCPRecord
-	E netip.Addr // the Expressway-E's address
+	E netip.AddrPort // where the Expressway-E listens
+	C netip.Addr     // the Expressway-C's address
 }
 
 // New joins the messages of the logs, which are sorted thereby; others saw them too. It takes the
@@ -43,6 +47,7 @@ func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 	tcps := pickTCP(l, ends)
 	w.Links = connect(l, w.Timelines, tcps)
 	w.TraversalEnds = traversalEnds(l, tcps)
+	w.TLSFailures = tlsFailures(l, tcps)
 	w.PortChanges = portChanges(w)
 	w.changeTo = byPort(w.PortChanges)
 	for _, t := range w.Timelines {
@@ -54,23 +59,39 @@ func New(l *logs.Logs, msgs []*logs.Message, others ...Witness) *Wire {
 }
 
 // pickTCP takes the records of connections that bear on a registration: of connections
-// from a C to one of the nodes, and those that say that one between C and E is no more.
+// from a C to one of the nodes, those that say that one between C and E is no more, and
+// those of failed ones.
 func pickTCP(l *logs.Logs, nodes map[netip.AddrPort]bool) []logs.TCPRecord {
 	return l.TakeTCP(func(h *logs.Host, what string, src, dst netip.AddrPort) bool {
 		toCUCM := h != nil && h.Role != "E" && (nodes[src] || nodes[dst])
-		return toCUCM || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
+		return toCUCM || h != nil && what == expressway.TCPFailed || ended(what) && (logs.TraversalPort(src.Port()) || logs.TraversalPort(dst.Port()))
 	})
+}
+
+// tlsFailures are the connections that failed because of their TLS.
+func tlsFailures(l *logs.Logs, tcps []logs.TCPRecord) map[netip.Addr][]logs.TCPRecord {
+	out := map[netip.Addr][]logs.TCPRecord{}
+	for _, n := range tcps {
+		from := l.Texts.AddrPort(n.Src).Addr()
+		if from.IsValid() && logs.TLSFailed(l.Texts.Of(n.Reason)) {
+			out[from] = append(out[from], n)
+		}
+	}
+	for _, of := range out {
+		slices.SortStableFunc(of, func(x, y logs.TCPRecord) int { return cmp.Compare(x.At, y.At) })
+	}
+	return out
 }
 
 func traversalEnds(l *logs.Logs, tcps []logs.TCPRecord) []TraversalEnd {
 	var out []TraversalEnd
 	for _, n := range tcps {
-		e := l.Texts.AddrPort(n.Dst)
+		e, c := l.Texts.AddrPort(n.Dst), l.Texts.AddrPort(n.Src)
 		if !logs.TraversalPort(e.Port()) {
-			e = l.Texts.AddrPort(n.Src)
+			e, c = c, e
 		}
 		if logs.TraversalPort(e.Port()) && ended(l.Texts.Of(n.What)) {
-			out = append(out, TraversalEnd{n, e.Addr()})
+			out = append(out, TraversalEnd{n, e, c.Addr()})
 		}
 	}
 	return out
