@@ -266,7 +266,7 @@ func prepareAdhoc(f *Request) (*Grab, error) {
 	g.site.Families = config.Default().Logs.Families
 	g.all = []incident.Site{g.site}
 	g.find = func(_, host string) (wiring.Source, bool) { s, ok := sources[host]; return s, ok }
-	dir, err := os.MkdirTemp("", "grab-adhoc-")
+	dir, err := atomicfile.MkdirTemp("", "grab-adhoc-*")
 	g.Store, g.Scratch = dir, true
 	g.reserve = &diskspace.Reserve{Dir: dir, Keep: func() int64 { return scratchReserve }}
 	return g, err
