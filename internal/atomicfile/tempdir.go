@@ -33,7 +33,7 @@ func TempDir(dir, name string) (path string, remove func() error, err error) {
 		lock := flock.New(filepath.Join(path, dirLock), flock.SetPermissions(0o600))
 		ok, lerr := lock.TryLock()
 		if ok && lerr == nil {
-			return path, func() error { return errors.Join(lock.Unlock(), os.RemoveAll(path)) }, nil
+			return path, func() error { return errors.Join(lock.Unlock(), RemoveAll(path)) }, nil
 		}
 		lock.Close()
 		os.RemoveAll(path)
@@ -89,7 +89,7 @@ func removeUnused(path string) {
 		lock.Unlock() // Windows renames no folder with an open file in it
 	}
 	gone := strings.TrimSuffix(path, PartSuffix) + "-gone" + PartSuffix
-	if os.Rename(path, gone) == nil {
+	if rename(path, gone) == nil {
 		os.RemoveAll(gone)
 	}
 }

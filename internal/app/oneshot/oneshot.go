@@ -125,10 +125,13 @@ func (g *Grab) sayWhere(e Effort) (end func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-// Clear removes the store if it is a temporary folder.
-func (g *Grab) Clear() {
-	if g.Scratch {
-		os.RemoveAll(g.Store)
+// Clear removes the store if it is a temporary folder, and says what stays of it.
+func (g *Grab) Clear(say func(format string, args ...any)) {
+	if !g.Scratch {
+		return
+	}
+	if err := atomicfile.RemoveAll(g.Store); err != nil {
+		say("warning: what was copied could not be removed: %v; remove %s by hand, it contains credentials", err, g.Store)
 	}
 }
 
