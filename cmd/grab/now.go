@@ -102,7 +102,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 	if err := printResult(a, store, in, g.Zone); err != nil {
 		return err
 	}
-	delivery.SayWaiting(in, a.say)
+	delivery.SayWaiting(in, time.Time{}, a.say)
 	sayRecovery(a, f, in.Asked, g.Zone)
 	return nil
 }

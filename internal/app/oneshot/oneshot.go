@@ -291,7 +291,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	if err := CheckWait("--patience", q.Patience); err != nil {
 		return incident.Incident{}, advice.Usage(err)
 	}
-	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
+	g := &Grab{bundle: cfg.Bundle, handTo: cfg.Handover, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
 	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
 	defer g.tracing(store, &e, false).close()
 	in, err := g.runner(store, e).Retry(ctx, id, q)
