@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"rtmtgrab/internal/plaintext"
 )
 
 const (
@@ -72,7 +74,7 @@ func ReadPublicKeys(r io.Reader) ([]PublicKey, error) {
 		return nil, fmt.Errorf("larger than %d KiB", maxKeysFile>>10)
 	}
 	var keys []PublicKey
-	lines := bufio.NewScanner(bytes.NewReader(b))
+	lines := bufio.NewScanner(bytes.NewReader(plaintext.Of(b)))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, strings.TrimSpace(commentStart)) {

@@ -280,3 +280,17 @@ func FuzzPublicKeys(f *testing.F) {
 		}
 	})
 }
+
+// What PowerShell's > makes of `grab key show`, and Notepad of a copy, are the key.
+func TestMarkedPublicKey(t *testing.T) {
+	k := madeKey(t, Ring{t.TempDir()}).Public
+	wide := []byte("\xff\xfe")
+	for _, c := range strings.ReplaceAll(string(k.File()), "\n", "\r\n") {
+		wide = append(wide, byte(c), 0)
+	}
+	for _, text := range [][]byte{append([]byte("\ufeff"), k.File()...), []byte("\ufeff" + k.String()), wide} {
+		if got, err := ReadPublicKeys(bytes.NewReader(text)); err != nil || len(got) != 1 || got[0] != k {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+}

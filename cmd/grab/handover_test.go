@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/collector"
 	"rtmtgrab/internal/collector/health/status"
+	"rtmtgrab/internal/incident"
 	"rtmtgrab/internal/lab"
 	"rtmtgrab/internal/testsite"
 )
@@ -23,6 +25,40 @@ func handed[T any](t *testing.T, r result) (v T) {
 		t.Fatalf("%v: %s", err, r)
 	}
 	return v
+}
+
+// What a retry by hand seals goes where a grab's bundle goes.
+func TestRetryIsHandedOver(t *testing.T) {
+	t.Parallel()
+	c := newLab(t, lab.ExpresswayConfig{Name: "expc01", Role: "C"}, lab.ExpresswayConfig{Name: "expe01", Role: "E"})
+	c.Extra = "handover:\n  - {name: Share, folder: share}\n"
+	c.Write()
+	if err := c.Peers[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.grab("now", "--patience", "1s"); r.code != advice.Partial || !strings.Contains(r.err, "to be handed over to Share") {
+		t.Fatal(r)
+	}
+	if err := c.Peers[1].SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.grab("retry", "@last"); r.code != 0 || !strings.Contains(r.err, "to be handed over to Share") {
+		t.Error(r)
+	}
+	if r := c.grab("retry", "@last"); r.code != 0 || strings.Contains(r.err, "to be handed over") { // it was said
+		t.Error(r)
+	}
+	store, err := incident.OpenStore(filepath.Join(c.Dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := store.List()
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if in, err := store.Read(list[0].Incident); err != nil || len(in.Revisions) != 2 || len(in.Revisions[1].HandTo) != 1 {
+		t.Errorf("%+v, %v", in.Revisions, err)
+	}
 }
 
 // What is sealed is delivered by itself and by hand, through a watch and without one; a

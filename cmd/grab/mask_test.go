@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -100,6 +101,10 @@ func TestMask(t *testing.T) {
 
 	if r := c.grab("mask", "--restore", other+" did not register"); r.code != 0 || r.out != victim+" did not register\n" {
 		t.Error(r)
+	}
+	var wide bytes.Buffer // an answer that PowerShell's > has saved
+	if code := run(make(chan struct{}), []string{"-c", c.Path, "mask", "--restore", "-"}, strings.NewReader("\xff\xfe"+strings.Join(strings.Split(other+"\n", ""), "\x00")+"\x00"), &wide, io.Discard); code != 0 || wide.String() != victim+"\n" {
+		t.Errorf("%d %q", code, wide.String())
 	}
 	r := c.grab("mask", "--json", "--restore", other)
 	var back []struct{ Kind, Name, Text string }

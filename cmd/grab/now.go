@@ -86,7 +86,7 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 		return advice.Usage(err)
 	}
 	if err := pinAdhoc(ctx, a, g.Adhoc, prints); err != nil {
-		g.Clear() // nothing is in it yet
+		g.Clear(a.say) // nothing is in it yet
 		return err
 	}
 	if a.ended() {
@@ -98,11 +98,11 @@ func runNow(ctx context.Context, a *app, f *oneshot.Request, prints []string, di
 	if err != nil {
 		return err
 	}
-	defer g.Clear() // the bundle is in --out
+	defer g.Clear(a.say) // the bundle is in --out
 	if err := printResult(a, store, in, g.Zone); err != nil {
 		return err
 	}
-	delivery.SayWaiting(in, a.say)
+	delivery.SayWaiting(in, time.Time{}, a.say)
 	sayRecovery(a, f, in.Asked, g.Zone)
 	return nil
 }

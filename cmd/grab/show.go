@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/app/delivery"
 	"rtmtgrab/internal/app/inventory"
 	"rtmtgrab/internal/app/oneshot"
 	"rtmtgrab/internal/app/progress"
@@ -105,13 +106,14 @@ func retryCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := progress.New(a.err)
+			p, begun := progress.New(a.err), time.Now()
 			in, err := oneshot.Retry(cmd.Context(), cfg, store, name, runner.RetryRequest{Out: out, Patience: patience},
 				oneshot.Effort{Pool: &hostconn.Pool{}, Say: p.Say, Fetched: p.Fetched, Event: p.Event, Stop: a.interrupted})
 			p.Close()
 			if err != nil {
 				return err
 			}
+			delivery.SayWaiting(in, begun, a.say)
 			return printResult(a, store, in, wiring.ZoneNamed(in.TimeZone))
 		}}
 	directFlag(cmd.Flags(), &direct)

@@ -206,6 +206,9 @@ func hostHint(e *sshdial.Error) string {
 		if isCrowded(e.Err) {
 			return moreFiles
 		}
+		if errors.As(e.Err, new(*sshdial.KnownHostsError)) {
+			return "check that file: this user has to read it, each line is of a host as `grab trust` and ssh-keyscan write it, in UTF-8 (PowerShell's >> adds UTF-16)"
+		}
 		return "check the key file, its passphrase or the agent on this machine"
 	}
 	return ""

@@ -104,7 +104,7 @@ func (a *Analyst) take(ctx context.Context, turns chan struct{}, job Job, task s
 	case <-late.C:
 		return nil, fmt.Errorf("its turn did not come within %s", human.Span(turnTime))
 	}
-	dir, err := os.MkdirTemp(job.Scratch, "analysis-*"+atomicfile.PartSuffix)
+	dir, err := atomicfile.MkdirTemp(job.Scratch, "analysis-*"+atomicfile.PartSuffix)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"bundle/mask/find", "internal/cucmtrace", "internal/registration/logs", "internal/config/secret", "internal/ledger", "internal/growth", "internal/nodehttp", "internal/handover/sink/folder", "internal/fleet/hub"},
 	{"bundle/seal/envelope", "internal/config/prtconf", "internal/config/scalar", "internal/pin", "internal/httpproxy", "internal/prt", "internal/fleet/owner/claims", "bundle/mask/find/undo"},
 	{"internal/atomicfile", "internal/confine", "internal/copyqueue", "internal/fleet", "internal/diskspace", "internal/expressway", "internal/loopback", "internal/mailheader", "internal/openhttp", "internal/redact", "internal/terminal", "internal/tlsfault", "internal/version", "internal/version/licenses"},
-	{"internal/access", "internal/evidence", "internal/handover/sink", "internal/human", "internal/beat", "internal/denied", "internal/leap", "internal/loglines"},
+	{"internal/access", "internal/evidence", "internal/plaintext", "internal/handover/sink", "internal/human", "internal/beat", "internal/denied", "internal/leap", "internal/loglines"},
 }
 
 // gear are packages for tests and the demo, which may import what they test.

@@ -5,8 +5,8 @@
 // It guarantees that after Write returned nil the contents survive a power cut,
 // that after an error the old contents are untouched, and that what root writes
 // for a service stays the service's. On Windows the fsync
-// of the folder is skipped and a rename that meets a sharing violation is tried
-// again for 2 s. It does not know what it writes.
+// of the folder is skipped, and a rename or a removal that meets a sharing violation is
+// tried again for 2 s. It does not know what it writes.
 package atomicfile
 
 import (
@@ -88,10 +88,19 @@ func Rename(from, to string) error {
 }
 
 func rename(from, to string) error {
-	err := os.Rename(from, to)
+	return patiently(func() error { return os.Rename(from, to) })
+}
+
+// RemoveAll is os.RemoveAll that waits for who holds a file of it open, as Rename does.
+func RemoveAll(path string) error {
+	return patiently(func() error { return os.RemoveAll(path) })
+}
+
+func patiently(do func() error) error {
+	err := do()
 	for deadline := time.Now().Add(2 * time.Second); err != nil && sharing(err) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond) // a virus scanner or a reader on Windows
-		err = os.Rename(from, to)
+		err = do()
 	}
 	return err
 }

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"rtmtgrab/internal/access"
 )
 
 const (
@@ -23,19 +27,33 @@ const (
 func TempDir(dir, name string) (path string, remove func() error, err error) {
 	sweep(dir, name)
 	for range 10 { // another process may just have taken ours for a leftover
-		if path, err = os.MkdirTemp(dir, name+"-*"+PartSuffix); err != nil {
+		if path, err = MkdirTemp(dir, name+"-*"+PartSuffix); err != nil {
 			return "", nil, err
 		}
 		lock := flock.New(filepath.Join(path, dirLock), flock.SetPermissions(0o600))
 		ok, lerr := lock.TryLock()
 		if ok && lerr == nil {
-			return path, func() error { return errors.Join(lock.Unlock(), os.RemoveAll(path)) }, nil
+			return path, func() error { return errors.Join(lock.Unlock(), RemoveAll(path)) }, nil
 		}
 		lock.Close()
 		os.RemoveAll(path)
 		err = fmt.Errorf("lock %s: %w", path, errors.Join(lerr, fs.ErrExist))
 	}
 	return "", nil, err
+}
+
+// MkdirTemp is os.MkdirTemp of a folder that is closed on Windows too, as those of MkdirAll are.
+func MkdirTemp(dir, pattern string) (string, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	before, after, _ := strings.Cut(pattern, "*")
+	for n := 1; ; n++ {
+		path := filepath.Join(dir, before+strconv.FormatUint(uint64(rand.Uint32()), 10)+after)
+		if err := access.Mkdir(path); !errors.Is(err, fs.ErrExist) || n == 10_000 {
+			return path, err
+		}
+	}
 }
 
 // Sweep removes from dir what killed processes left of the folders that TempDir makes, under
@@ -71,7 +89,7 @@ func removeUnused(path string) {
 		lock.Unlock() // Windows renames no folder with an open file in it
 	}
 	gone := strings.TrimSuffix(path, PartSuffix) + "-gone" + PartSuffix
-	if os.Rename(path, gone) == nil {
+	if rename(path, gone) == nil {
 		os.RemoveAll(gone)
 	}
 }

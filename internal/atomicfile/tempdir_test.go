@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -51,7 +52,11 @@ func TestTempDir(t *testing.T) {
 	for _, name := range []string{"other-1.part", "work-2", "elsewhere"} {
 		os.Mkdir(filepath.Join(dir, name), 0o700)
 	}
+	stay := 3 // mine, again, the young one
 	os.Symlink("elsewhere", filepath.Join(dir, "work-3.part"))
+	if _, err := os.Lstat(filepath.Join(dir, "work-3.part")); err == nil { // on Windows it takes a right
+		stay++
+	}
 	old := filepath.Join(dir, "work-4.part") // of an earlier version
 	os.Mkdir(old, 0o700)
 	os.Chtimes(old, time.Time{}, time.Now().Add(-2*ageless))
@@ -72,7 +77,7 @@ func TestTempDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "work-*.part")); len(left) != 4 { // mine, again, the link, the young one
+	if left, _ := filepath.Glob(filepath.Join(dir, "work-*.part")); len(left) != stay {
 		t.Errorf("left: %v", left)
 	}
 	for _, name := range []string{mine, again, young, filepath.Join(dir, "other-1.part"), filepath.Join(dir, "work-2"), filepath.Join(dir, "elsewhere")} {
@@ -80,7 +85,7 @@ func TestTempDir(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if st, err := os.Stat(mine); err != nil || st.Mode().Perm()&0o077 != 0 {
+	if st, err := os.Stat(mine); err != nil || runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 {
 		t.Errorf("%v, %v", st.Mode(), err)
 	}
 	for _, done := range []func() error{remove, removeAgain} {

@@ -11,6 +11,7 @@ import (
 	"rtmtgrab/bundle"
 	"rtmtgrab/bundle/mask"
 	"rtmtgrab/internal/advice"
+	"rtmtgrab/internal/atomicfile"
 )
 
 // maxAgain is how often a file is masked again in which something was found.
@@ -118,7 +119,7 @@ func maskAgain(j *job, name string, kind mask.Kind) error {
 		return err
 	}
 	anew := j.made[name]
-	if err := os.Rename(anew.path, was); err != nil {
+	if err := atomicfile.Rename(anew.path, was); err != nil {
 		return err
 	}
 	anew.path = was

@@ -61,13 +61,13 @@ func (c Config) trust() (*trust, error) {
 	if st, err := os.Stat(c.KnownHosts); errors.Is(err, fs.ErrNotExist) {
 		return t, nil // no key is known yet: the error shows which it has
 	} else if err != nil {
-		return nil, fmt.Errorf("known_hosts: %w", err)
+		return nil, &KnownHostsError{err}
 	} else if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("known_hosts: %s is not a file", c.KnownHosts)
+		return nil, &KnownHostsError{fmt.Errorf("%s is not a file", c.KnownHosts)}
 	}
 	var err error
-	if t.known, err = knownhosts.NewDB(c.KnownHosts); err != nil {
-		return nil, fmt.Errorf("read known_hosts: %w", err)
+	if t.known, err = ReadKnownHosts(c.KnownHosts); err != nil {
+		return nil, err
 	}
 	pinned := t.known.HostKeyAlgorithms(c.Address)
 	for _, k := range t.known.HostKeys(c.Address) {

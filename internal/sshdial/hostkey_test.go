@@ -2,6 +2,8 @@ package sshdial
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf16"
 
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
@@ -99,6 +102,40 @@ func TestPins(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A known_hosts file pins the same, however an editor or a shell on Windows has saved it.
+func TestMarkedKnownHosts(t *testing.T) {
+	key := testserver.NewKey(t, "ed25519")
+	f := (&fake{Password: "right", HostKeys: []testserver.Key{key}}).start(t)
+	for name, text := range map[string]string{
+		"mark before a host": "\ufeff" + line(f.Addr, key) + "\r\n", "mark before a comment": "\ufeff# of ssh-keyscan\n" + line(f.Addr, key), "UTF-16": wide("# of ssh-keyscan\r\n" + line(f.Addr, key) + "\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := f.conf(withPassword("right"))
+			c.HostKey, c.KnownHosts = "", filepath.Join(t.TempDir(), "known_hosts")
+			if err := os.WriteFile(c.KnownHosts, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want(t, "key", wantLogin(t, c).HostKey, print(key))
+		})
+	}
+
+	c := f.conf(withPassword("right"))
+	c.HostKey, c.KnownHosts = "", knownHosts(t, wide("127.0.0.1 ssh-rsa !!!\n"))
+	e := wantKind(t, c, KindLocal)
+	if of, ok := errors.AsType[*KnownHostsError](e); !ok || !strings.Contains(of.Error(), c.KnownHosts+":1") {
+		t.Errorf("%v: want the file and its line", e)
+	}
+}
+
+// wide is a text as PowerShell's > writes it.
+func wide(text string) string {
+	b := []byte("\xff\xfe")
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
 }
 
 // A pin of a type that is not asked for first costs a second connection, once.

@@ -140,6 +140,33 @@ func TestRecipientsComments(t *testing.T) {
 	}
 }
 
+// What Notepad or PowerShell's > has saved is the same recipient, and the same key.
+func TestMarked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	to, err := NewKey(filepath.Join(dir, "analyst.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, save := range map[string]func(text string) string{
+		"mark": func(text string) string { return "\ufeff" + text },
+		"UTF-16": func(text string) string {
+			wide := []byte("\xff\xfe")
+			for _, c := range text {
+				wide = append(wide, byte(c), 0)
+			}
+			return string(wide)
+		},
+	} {
+		if r, err := ReadRecipients(put(t, dir, name+".txt", save(to+"\r\n"))); err != nil || len(r.Names) != 1 || r.Names[0] != to {
+			t.Errorf("%s: %q, %v", name, r.Names, err)
+		}
+		if k, err := UnlockKeys(nil, put(t, dir, name+".key", save(read(t, filepath.Join(dir, "analyst.key"))))); err != nil || len(k.list) != 1 {
+			t.Errorf("%s: %d keys, %v", name, len(k.list), err)
+		}
+	}
+}
+
 // FuzzKeys: no file of keys and no passphrase panics, and no error quotes a secret.
 func FuzzKeys(f *testing.F) {
 	f.Add("AGE-SECRET-KEY-1QQQ\n", "x")

@@ -10,6 +10,8 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
+
+	"rtmtgrab/internal/plaintext"
 )
 
 // Bounds on files of recipients and keys.
@@ -130,7 +132,8 @@ func (r *Recipients) unmixed() error {
 	return nil
 }
 
-// readSmall reads a regular file, and only that: a pipe could block for ever.
+// readSmall is the text of a file that a person may have written. It reads a regular file, and
+// only that: a pipe could block for ever.
 func readSmall(name string) ([]byte, error) {
 	st, err := os.Stat(name)
 	switch {
@@ -141,5 +144,6 @@ func readSmall(name string) ([]byte, error) {
 	case st.Size() > maxFile:
 		return nil, fmt.Errorf("%s is larger than %d KiB", name, maxFile>>10)
 	}
-	return os.ReadFile(name)
+	b, err := os.ReadFile(name)
+	return plaintext.Of(b), err
 }

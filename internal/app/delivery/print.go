@@ -22,9 +22,9 @@ func (d Delivered) Write(out io.Writer) error {
 	return err
 }
 
-// SayWaiting says of an incident that no watch has sealed where its bundle is to go.
-func SayWaiting(in incident.Incident, say func(format string, args ...any)) {
-	if n := len(in.Revisions); n > 0 && len(in.Revisions[n-1].HandTo) > 0 {
+// SayWaiting says of an incident that no watch has sealed where its bundle is to go, if it was sealed since then.
+func SayWaiting(in incident.Incident, since time.Time, say func(format string, args ...any)) {
+	if n := len(in.Revisions); n > 0 && len(in.Revisions[n-1].HandTo) > 0 && in.Revisions[n-1].Sealed.After(since) {
 		to := in.Revisions[n-1].HandTo
 		say("to be handed over to %s: a running grab watch does it within a minute, or now `grab send %s --to %s`", strings.Join(to, ", "), in.ID, to[0])
 	}

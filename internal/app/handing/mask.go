@@ -10,6 +10,7 @@ import (
 	"rtmtgrab/internal/advice"
 	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/masking"
+	"rtmtgrab/internal/plaintext"
 )
 
 // A MaskRequest says what is masked, and how.
@@ -90,7 +91,7 @@ func Restore(m *masking.Masker, text string, in io.Reader, warn io.Writer) ([]ma
 		if err != nil {
 			return nil, err
 		}
-		if text = string(b); len(b) > maxText {
+		if text = string(plaintext.Of(b)); len(b) > maxText {
 			return nil, fmt.Errorf("the text has more than %d MiB", maxText>>20)
 		}
 	}

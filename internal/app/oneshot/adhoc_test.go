@@ -62,6 +62,26 @@ func TestNoHome(t *testing.T) {
 	}
 }
 
+// What cannot be removed is no secret to who has to remove it; what is no temporary folder stays.
+func TestClear(t *testing.T) {
+	var said []string
+	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	dir := t.TempDir()
+	(&Grab{Store: dir}).Clear(say)
+	if _, err := os.Stat(dir); err != nil {
+		t.Error(err)
+	}
+	stuck := dir + string(filepath.Separator) + "." // what ends so is not removed
+	(&Grab{Store: stuck, Scratch: true}).Clear(say)
+	if len(said) != 1 || !strings.Contains(said[0], stuck) || !strings.Contains(said[0], "credentials") {
+		t.Errorf("%q", said)
+	}
+	(&Grab{Store: dir, Scratch: true}).Clear(say)
+	if _, err := os.Stat(dir); err == nil || len(said) != 1 {
+		t.Errorf("%v, %q", err, said)
+	}
+}
+
 // Who stops a grab without a configuration hears what stays where if he does not wait.
 func TestSayWhere(t *testing.T) {
 	stop, said := make(chan struct{}), make(chan string, 1)

@@ -125,10 +125,13 @@ func (g *Grab) sayWhere(e Effort) (end func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-// Clear removes the store if it is a temporary folder.
-func (g *Grab) Clear() {
-	if g.Scratch {
-		os.RemoveAll(g.Store)
+// Clear removes the store if it is a temporary folder, and says what stays of it.
+func (g *Grab) Clear(say func(format string, args ...any)) {
+	if !g.Scratch {
+		return
+	}
+	if err := atomicfile.RemoveAll(g.Store); err != nil {
+		say("warning: what was copied could not be removed: %v; remove %s by hand, it contains credentials", err, g.Store)
 	}
 }
 
@@ -266,7 +269,7 @@ func prepareAdhoc(f *Request) (*Grab, error) {
 	g.site.Families = config.Default().Logs.Families
 	g.all = []incident.Site{g.site}
 	g.find = func(_, host string) (wiring.Source, bool) { s, ok := sources[host]; return s, ok }
-	dir, err := os.MkdirTemp("", "grab-adhoc-")
+	dir, err := atomicfile.MkdirTemp("", "grab-adhoc-*")
 	g.Store, g.Scratch = dir, true
 	g.reserve = &diskspace.Reserve{Dir: dir, Keep: func() int64 { return scratchReserve }}
 	return g, err
@@ -288,7 +291,7 @@ func Retry(ctx context.Context, cfg *config.Config, store *incident.Store, id st
 	if err := CheckWait("--patience", q.Patience); err != nil {
 		return incident.Incident{}, advice.Usage(err)
 	}
-	g := &Grab{bundle: cfg.Bundle, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
+	g := &Grab{bundle: cfg.Bundle, handTo: cfg.Handover, policy: wiring.Policy(cfg), all: wiring.Sites(cfg), find: wiring.Finder(cfg), reserve: reserveOf(cfg), cfg: cfg}
 	q.By, q.User, q.Stop = e.By, e.user(), e.Stop
 	defer g.tracing(store, &e, false).close()
 	in, err := g.runner(store, e).Retry(ctx, id, q)

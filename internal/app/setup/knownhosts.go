@@ -18,6 +18,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"rtmtgrab/internal/atomicfile"
+	"rtmtgrab/internal/plaintext"
+	"rtmtgrab/internal/sshdial"
 )
 
 // PinnedKeys are the keys that a known_hosts file has for host:port; none if
@@ -26,9 +28,9 @@ func PinnedKeys(file, address string) ([]ssh.PublicKey, error) {
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	db, err := knownhosts.NewDB(file)
+	db, err := sshdial.ReadKnownHosts(file)
 	if err != nil {
-		return nil, fmt.Errorf("read known_hosts: %w", err)
+		return nil, err
 	}
 	var keys []ssh.PublicKey
 	for _, k := range db.HostKeys(address) {
@@ -38,8 +40,8 @@ func PinnedKeys(file, address string) ([]ssh.PublicKey, error) {
 }
 
 // pinKeys sees to it that the keys in good are pinned for host:port, and takes
-// those away that the host does not show any more. All other lines stay byte for byte. The
-// file is whole at every moment, mode 0600.
+// those away that the host does not show any more. All other lines stay byte for byte, but for
+// the marks of an editor on Windows, or its UTF-16. The file is whole at every moment, mode 0600.
 func pinKeys(file, address string, good, shown []ssh.PublicKey) error {
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
@@ -53,7 +55,7 @@ func pinKeys(file, address string, good, shown []ssh.PublicKey) error {
 		return err
 	}
 	add := slices.DeleteFunc(slices.Clone(good), func(k ssh.PublicKey) bool { return hasKey(there, k) })
-	text := repin(old, address, add, shown)
+	text := repin(plaintext.Of(old), address, add, shown)
 	if err := provePin(text, address, good, shown); err != nil {
 		return fmt.Errorf("pin in %s: %w", file, err)
 	}
@@ -116,18 +118,9 @@ func namesAddress(name, address string) bool {
 
 // provePin tries a text out before it becomes the file.
 func provePin(text []byte, address string, good, shown []ssh.PublicKey) error {
-	f, err := os.CreateTemp("", "grab-known-hosts-")
+	db, err := sshdial.ParseKnownHosts(text, "known_hosts")
 	if err != nil {
 		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	db, err := knownhosts.NewDB(f.Name())
-	if err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), f.Name(), "known_hosts"))
 	}
 	for _, k := range db.HostKeys(address) {
 		if !hasKey(shown, k.PublicKey) {

@@ -3,6 +3,8 @@ package setup
 import (
 	"bytes"
 	"crypto/ed25519"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,32 @@ import (
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
 	"pgregory.net/rapid"
 )
+
+// A file that an editor on Windows has saved is read, and written without its mark.
+func TestPinInMarkedFile(t *testing.T) {
+	pub, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	first := knownhosts.Line([]string{"10.0.30.2:22"}, key) + "\r\n"
+	if err := os.WriteFile(file, []byte("\ufeff"+first), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := PinnedKeys(file, "10.0.30.2:22"); err != nil || len(there) != 1 {
+		t.Errorf("%d keys, %v", len(there), err)
+	}
+	if err := pinKeys(file, "10.0.40.5:22", []ssh.PublicKey{key}, []ssh.PublicKey{key}); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(file); string(b) != first+knownhosts.Line([]string{"10.0.40.5:22"}, key)+"\n" {
+		t.Errorf("%q", b)
+	}
+}
 
 // Whatever stands in a known_hosts file: what is not the address's stays byte for
 // byte, and the file then proves the key.

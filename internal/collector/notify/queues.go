@@ -68,8 +68,8 @@ func settleQueues(outbox string, owners map[string]string) error {
 	}
 	for name, owner := range owners {
 		path := filepath.Join(outbox, name)
-		err := os.Rename(filepath.Join(outbox, asideName+owner), path)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		err := atomicfile.Rename(filepath.Join(outbox, asideName+owner), path)
+		if _, there := os.Stat(path); there == nil || errors.Is(err, fs.ErrNotExist) {
 			err = nil
 		}
 		if _, lacks := os.Stat(filepath.Join(path, ownerFile)); lacks != nil {

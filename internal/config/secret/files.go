@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"rtmtgrab/internal/access"
+	"rtmtgrab/internal/plaintext"
 )
 
 // maxCA bounds a file of authorities.
@@ -85,7 +86,7 @@ func ReadCA(file string) (CA, error) {
 	if err != nil {
 		return CA{}, errors.New(Plain(err))
 	}
-	return CA{file, string(unmarked(b))}, nil
+	return CA{file, string(plaintext.Of(b))}, nil
 }
 
 // CheckFile says what is wrong with a file that holds a secret, or "".

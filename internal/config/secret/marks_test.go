@@ -22,7 +22,7 @@ func TestMarks(t *testing.T) {
 	const password = "grün 🔑 p4ss"
 	for text, want := range map[string]string{
 		password: password, password + "\r\n": password,
-		utf8Mark + password: password, utf8Mark + password + "\r\n": password,
+		"\xef\xbb\xbf" + password: password, "\xef\xbb\xbf" + password + "\r\n": password,
 		wide(binary.LittleEndian, password+"\r\n"): password, wide(binary.BigEndian, password): password,
 		"\xff\xfe\x00":             "\xff\xfe\x00",
 		"\xff\xfe\x00\x00ab":       "\xff\xfe\x00\x00ab",
@@ -35,11 +35,11 @@ func TestMarks(t *testing.T) {
 		if got, err := File(name).Read(); err != nil || got != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
-		if ca, err := ReadCA(name); err != nil || text == utf8Mark+password && ca.pem != password {
+		if ca, err := ReadCA(name); err != nil || text == "\xef\xbb\xbf"+password && ca.pem != password {
 			t.Errorf("%q: %q, %v", text, ca.pem, err)
 		}
 	}
-	if err := os.WriteFile(name, []byte(utf8Mark+"\r\n"), 0o600); err != nil {
+	if err := os.WriteFile(name, []byte("\xef\xbb\xbf"+"\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := File(name).Read(); err == nil {

@@ -13,8 +13,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"rtmtgrab/internal/redact"
 	"strings"
+
+	"rtmtgrab/internal/plaintext"
+	"rtmtgrab/internal/redact"
 )
 
 // Max is the most bytes of a secret.
@@ -131,7 +133,7 @@ func readSecret(name string) (string, error) {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, Max+3)) // room for the newline that is cut off
-	return string(unmarked(b)), err
+	return string(plaintext.Of(b)), err
 }
 
 // String is stars, or nothing of the zero Secret.

@@ -1,10 +1,17 @@
 package status
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+// The documents in testdata are of a machine whose zone is UTC, wherever this one stands.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
 
 // The zone that all sites have comes first in what people read.
 func TestWriteInTheSitesZone(t *testing.T) {
