@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ type rogue struct {
 	out     io.Writer     //
 	end     chan struct{} // closes with the test
 	lies    bool          // file is another one
-	most    int           // of what was asked for at once
+	most    atomic.Int64  // of what was asked for at once
 	reads   int
 }
 
@@ -111,7 +112,7 @@ func (g *rogue) plain(b []byte, id uint32) []byte {
 func (g *rogue) data(b []byte, id uint32) []byte {
 	_, b, _ = cutString(b[5:])
 	off, n := int64(binary.BigEndian.Uint64(b)), int(binary.BigEndian.Uint32(b[8:]))
-	g.most = max(g.most, n)
+	g.most.Store(max(g.most.Load(), int64(n)))
 	if g.limit > 0 {
 		n = min(n, g.limit)
 	}
@@ -220,11 +221,11 @@ func TestRogueChannels(t *testing.T) {
 			if n := int64(len(want)); c.err != nil || min(c.whole, n) != n || !bytes.Equal(dst.b[3:3+n], want) || m.done != n {
 				t.Errorf("%d of %d bytes, %d counted, exact: %v, %v", c.whole, n, m.done, bytes.Equal(dst.b[3:3+n], want), c.err)
 			}
-			if limit := 8 << 10; g.limits != nil && g.limits[1] == uint64(limit) && g.most > limit {
-				t.Errorf("%d bytes were asked for of a server that gives %d", g.most, limit)
+			if limit := 8 << 10; g.limits != nil && g.limits[1] == uint64(limit) && g.most.Load() > int64(limit) {
+				t.Errorf("%d bytes were asked for of a server that gives %d", g.most.Load(), limit)
 			}
-			if g.limits == nil && g.most > packet {
-				t.Errorf("%d bytes were asked for of a server that tells no limits", g.most)
+			if g.limits == nil && g.most.Load() > packet {
+				t.Errorf("%d bytes were asked for of a server that tells no limits", g.most.Load())
 			}
 		})
 	}
