@@ -25,6 +25,7 @@ func crowded(t *testing.T, others int) {
 	t.Cleanup(func() {
 		cancel()
 		all.Wait()
+		synctest.Wait() // timers that have just gone off
 		holding, looking = admission.Controller{}, admission.Controller{}
 	})
 	for range others {
