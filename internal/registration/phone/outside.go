@@ -20,7 +20,7 @@ func Apart(w *wire.Wire, all []*Phone) (phones, outside []*Phone) {
 	}
 	for _, p := range all {
 		elsewhere := func(l *wire.Timeline) bool { return !nodes[l.To] }
-		if len(nodes) > 0 && p.Device == "" && p.MAC == "" && !p.Named && every(p.timelines, elsewhere) && every(p.Txns, settled) {
+		if len(nodes) > 0 && len(p.Txns) > 0 && p.Device == "" && p.MAC == "" && !p.Named && every(p.timelines, elsewhere) && every(p.Txns, settled) {
 			outside = append(outside, p)
 		} else {
 			phones = append(phones, p)
