@@ -18,9 +18,9 @@ import (
 	"rtmtgrab/internal/proof"
 )
 
-// TestTellerStore: what is sealed and not told is found in the store; what is being
+// TestNotifierStore: what is sealed and not told is found in the store; what is being
 // retried, was sealed before anybody wanted to know, or is a person's own is not told.
-func TestTellerStore(t *testing.T) {
+func TestNotifierStore(t *testing.T) {
 	store, err := incident.OpenStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -69,9 +69,9 @@ func TestTellerStore(t *testing.T) {
 	}
 }
 
-// TestTellerOthers: what another collector tells is not told, and waits as long as that may change;
+// TestNotifierOthers: what another collector tells is not told, and waits as long as that may change;
 // what becomes this collector's is told once.
-func TestTellerOthers(t *testing.T) {
+func TestNotifierOthers(t *testing.T) {
 	store, err := incident.OpenStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -185,9 +185,9 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestTellerGoes: where who was to tell of a silence is gone before people were told, another
+// TestNotifierGoes: where who was to tell of a silence is gone before people were told, another
 // one does it; where they were told, nobody tells them again.
-func TestTellerGoes(t *testing.T) {
+func TestNotifierGoes(t *testing.T) {
 	t.Parallel()
 	s := newTenant(t)
 	h := s.connect("looks")
