@@ -6,6 +6,7 @@ import (
 
 	"rtmtgrab/fetch/hostconn"
 	"rtmtgrab/fetch/logset"
+	"rtmtgrab/internal/evidence"
 	"rtmtgrab/internal/leap"
 )
 
@@ -71,13 +72,10 @@ func (c *evenClock) follow(was, is logset.Clock) logset.Clock {
 	return is
 }
 
-// mostAhead is how far after its reading an alert's time may be.
-const mostAhead = time.Hour
-
 // behind reports whether the grab's clock was behind until a leap, for the window was still to come by
 // it, as before the clock is set for the first time: then the grab goes by the new time.
 func (c *evenClock) behind(now time.Time, by time.Duration) bool {
-	return by > mostAhead && c.from.After(c.of(now).Round(0).Add(mostAhead-by))
+	return by > evidence.MostAhead && c.from.After(c.of(now).Round(0).Add(evidence.MostAhead-by))
 }
 
 // lookAtClock finds out what a leap of this machine's clock was since the pass before. Where the

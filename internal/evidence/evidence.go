@@ -98,6 +98,10 @@ func (w Window) Length() time.Duration { return w.Until.Sub(w.Since) }
 // Empty reports whether the window holds no instant.
 func (w Window) Empty() bool { return !w.Since.Before(w.Until) }
 
+// MostAhead is how far after its reading an alert's time may be; one of a later time is of when it was
+// read.
+const MostAhead = time.Hour
+
 // An Alert is what was read out of one mail of RTMT, or came by another way, see Source.
 // Every field but ID, Time and TimeFrom may be empty: docs/rtmt-mail.md says how little is
 // certain.

@@ -160,15 +160,12 @@ func (h *hostRun) settle(ctx context.Context, w evidence.Window, changed <-chan 
 	}
 }
 
-// mostAhead is how far after its reading an alert's time may be: triage takes no later one.
-const mostAhead = time.Hour
-
 // due is when the last pass may begin, by how time goes and not by the time of day: a clock that is
 // set meanwhile, or a machine that sleeps, neither ends the wait early nor makes it last. It is
 // never longer than it could be with a clock that is right.
 func (h *hostRun) due(now time.Time, w evidence.Window) time.Time {
 	due := leap.Until(now, w.Until.Add(h.run.terms.settle))
-	if most := now.Add(w.Until.Sub(w.Since) + h.run.terms.settle + mostAhead); h.run.inc.Kind == incident.KindAlert && due.After(most) {
+	if most := now.Add(w.Until.Sub(w.Since) + h.run.terms.settle + evidence.MostAhead); h.run.inc.Kind == incident.KindAlert && due.After(most) {
 		return most
 	}
 	return due

@@ -136,7 +136,7 @@ func (j *Journal) heard(a evidence.Alert) heard {
 // 2099 would never end.
 func routed(a evidence.Alert, truncated bool, seen time.Time, conf config) incident.AlertRecord {
 	seen = seen.UTC().Round(0)
-	if a.Time.IsZero() || a.Time.After(seen.Add(time.Hour)) {
+	if a.Time.IsZero() || a.Time.After(seen.Add(evidence.MostAhead)) {
 		a.Notes = append(slices.Clone(a.Notes), "alert has no usable time; using the time it was read")
 		a.Time = seen
 	}
